@@ -1,0 +1,62 @@
+"""One tick: do the next due thing for a study, and end."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from annotator.progress import Progress, silent
+from annotator.stages.close_round import close_round
+from annotator.stages.collect import collect
+from annotator.stages.ingest import ingest
+from annotator.stages.label import label
+from annotator.stages.open_round import open_round
+from annotator.stages.publish import publish
+from annotator.stages.rectify import rectify
+from annotator.stages.send import send
+from annotator.state import StageName, Step, n_closed_rounds, next_step, reason_to_end
+from annotator.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a tick did. ``waiting``: people have to code before anything else can happen."""
+
+    step: Step
+    message: str
+    waiting: bool = False
+
+    @property
+    def is_last(self) -> bool:
+        """Nothing more is due, now or (when done) ever."""
+        return self.waiting or self.step.stage == "done"
+
+
+def advance(workspace: Workspace, progress: Progress = silent) -> Outcome:
+    """Do the next due thing. Raises BusyError when another process is at it, and what the stage raises."""
+    with workspace.lock():
+        step = next_step(workspace)
+        message = perform(workspace, step, progress)
+        return Outcome(step, message, waiting=is_waiting(workspace, step))
+
+
+def perform(workspace: Workspace, step: Step, progress: Progress = silent) -> str:
+    """Do one step and say what came of it. The study must be locked."""
+    if step.stage == "done":
+        return f"done: {reason_to_end(workspace, n_closed_rounds(workspace))}"
+    return _PERFORM[step.stage](workspace, step.round_number, progress)
+
+
+def is_waiting(workspace: Workspace, done: Step) -> bool:
+    """Whether after ``done`` only people can bring the study forward."""
+    return done.stage == "collect" and next_step(workspace) == done
+
+
+_PERFORM: dict[StageName, Callable[[Workspace, int, Progress], str]] = {
+    "ingest": lambda workspace, _round, _progress: ingest(workspace),
+    "label": lambda workspace, _round, progress: label(workspace, progress),
+    "open_round": lambda workspace, number, _progress: open_round(workspace, number),
+    "send": lambda workspace, number, _progress: send(workspace, number),
+    "collect": lambda workspace, number, _progress: collect(workspace, number),
+    "close_round": lambda workspace, number, _progress: close_round(workspace, number),
+    "rectify": lambda workspace, number, _progress: rectify(workspace, number),
+    "publish": lambda workspace, number, _progress: publish(workspace, number),
+}

@@ -1,0 +1,75 @@
+"""`annotator check`: is everything a study needs reachable and right, before anything is spent?"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from annotator import corpus
+from annotator.coding.build import build as build_coding
+from annotator.errors import AnnotatorError, StudyError
+from annotator.labeling.build import build as build_machine
+from annotator.workspace import Workspace
+
+FREE_BYTES_WANTED = 1 << 30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: ``error`` is None when it is all right."""
+
+    what: str
+    detail: str
+    error: AnnotatorError | None = None
+
+
+def check(workspace: Workspace) -> Iterator[Finding]:
+    """Look at everything the study names, one finding after the other; nothing is written."""
+    study = workspace.study
+    yield Finding(
+        "study file", f"{study.path} ({len(study.codebook.names)} codes, {study.design.rounds} rounds)"
+    )
+    yield _look("corpus", lambda: _corpus(workspace))
+    for machine in study.machine:
+        yield _look(
+            f"machine annotator {machine.name}", lambda m=machine: build_machine(workspace, m).check()
+        )
+    yield _look("coding", lambda: build_coding(workspace).check())
+    yield _look("output", lambda: _output(workspace))
+
+
+def _look(what: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(what, look())
+    except AnnotatorError as error:
+        return Finding(what, error.message, error)
+
+
+def _corpus(workspace: Workspace) -> str:
+    table = corpus.read(workspace.study)
+    n_units, budget = len(table.units), workspace.study.design.budget
+    if budget > n_units:
+        raise StudyError(
+            f"design.budget is {budget:,} human codes, but the corpus has only {n_units:,} units",
+            hint=f"Set design.budget to {n_units} or less.",
+        )
+    dropped = f", {table.n_dropped:,} rows with an empty text left out" if table.n_dropped else ""
+    return f"{n_units:,} units{dropped}"
+
+
+def _output(workspace: Workspace) -> str:
+    root = workspace.store.root
+    if "://" in root:
+        return root
+    folder = next(place for place in (Path(root), *Path(root).parents) if place.exists())
+    if not _is_writable(folder):
+        raise StudyError(f"output: {folder} may not be written", hint="Set `output` to a folder of yours.")
+    free = shutil.disk_usage(folder).free
+    if free < FREE_BYTES_WANTED:
+        raise StudyError(f"output: only {free / 1e9:.1f} GB are free at {folder}", hint="Free at least 1 GB.")
+    return f"{root} ({free / 1e9:.0f} GB free)"
+
+
+def _is_writable(folder: Path) -> bool:
+    return os.access(folder, os.W_OK | os.X_OK)

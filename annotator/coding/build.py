@@ -1,0 +1,46 @@
+"""From a study's ``coding`` section to the service where people code."""
+
+import os
+
+from annotator import corpus, services
+from annotator.coding.label_studio import LabelStudio
+from annotator.coding.protocol import CodingService
+from annotator.coding.replay import ReplayCoding
+from annotator.errors import StudyError
+from annotator.study import LabelStudioCoding, Study
+from annotator.study import ReplayCoding as ReplaySection
+from annotator.workspace import Workspace
+
+TOKEN_VARIABLE = "LABEL_STUDIO_API_KEY"
+
+
+def build(workspace: Workspace) -> CodingService:
+    """The coding service of the study. Raises StudyError where it cannot be."""
+    study = workspace.study
+    match study.coding:
+        case LabelStudioCoding() as section:
+            url, token = _address_and_token(study, section)
+            return LabelStudio(url, token, study.name, study.codebook, study_id=workspace.study_id)
+        case ReplaySection(column=column):
+            rows = corpus.read(study, [column]).units
+            return ReplayCoding(dict(zip(rows["unit_id"], rows[column], strict=True)), study.codebook)
+
+
+def _address_and_token(study: Study, section: LabelStudioCoding) -> tuple[str, str]:
+    local = services.find(study.folder)
+    url = section.url or (local.label_studio_url if local else None)
+    if url is None:
+        raise StudyError(
+            f"{study.path}: no Label Studio is known",
+            hint="`annotator up` starts one on this machine; or set `coding.url` to yours.",
+        )
+    token = os.environ.get(TOKEN_VARIABLE)
+    is_local = local is not None and url.rstrip("/") == (local.label_studio_url or "").rstrip("/")
+    if token is None and local and is_local:
+        token = local.credentials().token
+    if token is None:
+        raise StudyError(
+            f"no access token for the Label Studio at {url}",
+            hint=f"Set {TOKEN_VARIABLE} to a token from Account & Settings in Label Studio.",
+        )
+    return url, token

@@ -1,0 +1,105 @@
+"""From what coders said to one label a unit."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from annotator import schema
+
+
+def form_gold(
+    codes: pd.DataFrame,
+    drawn: Sequence[str],
+    overlap: Mapping[str, int],
+    names: Sequence[str],
+    rng: np.random.Generator,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Gold for every drawn unit with a code, and the units that still lack codes.
+
+    ``codes`` has the columns of ``schema.CODES``, ``overlap`` says how many coders each drawn unit needs,
+    ``names`` are the codes in codebook order. Returns (gold, outstanding): gold in the columns of
+    ``schema.GOLD`` and in the order of ``drawn``; outstanding as ``outstanding`` gives it. The round is
+    complete when the second is empty.
+
+    How a label came about:
+
+    * ``agreed``: two or more coders, all of them gave this code;
+    * ``majority``: three or more coders, more of them gave this code than any other;
+    * ``single``: one coder's code. Also where the most frequent codes are tied (two coders who disagree):
+      then one of the tied codes is drawn at random. For two coders that is the code of one coder picked
+      by lot, so its expectation, whatever the coders' errors, is that of a unit coded once by one of
+      them: a tie adds no bias, and is no more certain than a single code.
+
+    The draw of a unit depends on the generator's state and on the unit's place in ``drawn`` alone, so a
+    code that comes in later for another unit does not change it.
+
+    >>> codes = pd.DataFrame({"unit_id": ["a", "a", "b"], "coder": ["ann", "ben", "ann"],
+    ...                       "label": ["x", "x", "y"], "skipped": False})
+    >>> gold, lacking = form_gold(codes, ["a", "b", "c"], {"a": 2, "b": 1, "c": 1}, ["x", "y"],
+    ...                           np.random.default_rng(0))
+    >>> gold.values.tolist()
+    [['a', 'x', 'agreed'], ['b', 'y', 'single']]
+    >>> lacking.values.tolist()
+    [['c', 0, 1, 'not coded yet']]
+    """
+    given = _valid(codes, names)
+    lots = rng.random(len(drawn))
+    rows = [
+        {"unit_id": unit, "label": label, "how": how}
+        for unit, lot in zip(drawn, lots, strict=True)
+        if unit in given
+        for label, how in [_aggregate(given[unit], names, float(lot))]
+    ]
+    gold: pd.DataFrame = pa.Table.from_pylist(rows, schema=schema.GOLD).to_pandas()
+    return gold, outstanding(codes, {unit: overlap[unit] for unit in drawn}, names)
+
+
+def outstanding(codes: pd.DataFrame, overlap: Mapping[str, int], names: Sequence[str]) -> pd.DataFrame:
+    """The units of ``overlap`` with fewer codes than they need: ``unit_id, have, need, reason``."""
+    given = _valid(codes, names)
+    skippers = codes.loc[codes["skipped"].astype(bool)].groupby("unit_id")["coder"].nunique()
+    answered = set(codes.loc[~codes["skipped"].astype(bool), "unit_id"])
+    rows = []
+    for unit, need in overlap.items():
+        have = len(given.get(unit, ()))
+        if have < need:
+            reason = _reason(have, need, int(skippers.get(unit, 0)), unit in answered)
+            rows.append((unit, have, need, reason))
+    return pd.DataFrame(rows, columns=["unit_id", "have", "need", "reason"])
+
+
+def is_complete(codes: pd.DataFrame, overlap: Mapping[str, int], names: Sequence[str]) -> bool:
+    """Whether every unit of ``overlap`` has been coded by as many coders as it needs."""
+    return outstanding(codes, overlap, names).empty
+
+
+def _valid(codes: pd.DataFrame, names: Sequence[str]) -> dict[str, list[str]]:
+    """Unit to its labels, one a coder (the last row of a coder counts), in codebook order."""
+    usable = codes[codes["label"].isin(list(names)) & ~codes["skipped"].astype(bool)]
+    latest = usable.drop_duplicates(["unit_id", "coder"], keep="last")
+    place = {name: index for index, name in enumerate(names)}
+    given: dict[str, list[str]] = {}
+    for unit, label in zip(latest["unit_id"], latest["label"], strict=True):
+        given.setdefault(unit, []).append(label)
+    return {unit: sorted(labels, key=place.__getitem__) for unit, labels in given.items()}
+
+
+def _aggregate(labels: list[str], names: Sequence[str], lot: float) -> tuple[str, str]:
+    counts = Counter(labels)
+    most = max(counts.values())
+    tied = [name for name in names if counts.get(name) == most]
+    if len(tied) > 1 or len(labels) == 1:
+        return tied[int(lot * len(tied))], "single"
+    return tied[0], "agreed" if most == len(labels) else "majority"
+
+
+def _reason(have: int, need: int, n_skipped: int, answered: bool) -> str:
+    parts = [f"{have} of {need} coders so far"] if have else []
+    if n_skipped:
+        parts.append(f"skipped by {n_skipped}")
+    if answered and not have:
+        parts.append("answered, but with no code of the codebook")
+    return "; ".join(parts) or "not coded yet"

@@ -1,0 +1,227 @@
+"""People code in Label Studio: one project a study, one task a unit, blind.
+
+A task carries the text, the unit's id and the round, and nothing else: no covariate, no machine label,
+no prediction. How many coders a unit needs is the task's ``overlap``, which the labelling page does not
+show.
+"""
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pandas as pd
+
+from annotator.codebook import Codebook
+from annotator.coding.annotations import codes_of
+from annotator.coding.label_studio_client import Client, NotFoundError, TokenAuth
+from annotator.coding.label_studio_project import find_or_create
+from annotator.coding.protocol import Task, codes_frame, tasks_frame
+from annotator.errors import ServiceError
+
+_PAGE = 1000
+_TASK_FIELDS = "id,data,overlap,total_annotations,cancelled_annotations"
+# Named fields only: with every field the same list takes twenty times as long.
+_CODE_FIELDS = "id,data,annotations,completed_by,result,was_cancelled,updated_at,lead_time"
+
+
+class LabelStudio:
+    """The coding service of one study on the Label Studio at ``url``.
+
+    ``token`` is a personal access token or a legacy one; ``study_id`` finds the study's project again.
+    ``patience`` is for how many seconds in total a call waits for a service that is away.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        study_name: str,
+        codebook: Codebook,
+        *,
+        study_id: str,
+        patience: float = 20.0,
+    ) -> None:
+        self._client = Client(url, TokenAuth(token), patience=patience)
+        self._study_name = study_name
+        self._study_id = study_id
+        self._codebook = codebook
+        self._found: dict[str, Any] | None = None
+        self._finding = threading.Lock()
+
+    @property
+    def project_id(self) -> int:
+        """The study's project, made on first use. Raises ServiceError."""
+        return int(self._project["id"])
+
+    @property
+    def address(self) -> str:
+        """The page where the study is coded. Raises ServiceError."""
+        return f"{self._client.url}/projects/{self.project_id}/data?labeling=1"
+
+    def describe(self) -> str:
+        """The service in a few words."""
+        return f"Label Studio at {self._client.url}"
+
+    def send(self, round_number: int, tasks: Sequence[Task]) -> pd.DataFrame:
+        """Make sure that each unit has one task, in the order given. Raises ServiceError.
+
+        Label Studio knows no idempotency key, so what is there is looked up first, what is missing is
+        imported in one call, and the count is checked afterwards. Surplus tasks (two imports at the same
+        moment) are removed unless somebody has coded them.
+        """
+        rows = list(self._tasks_of(round_number))
+        known = {row["data"]["unit_id"] for row in rows}
+        missing = [task for task in tasks if task.unit_id not in known]
+        if missing:
+            rows += self._import(round_number, missing)
+            if self._count(round_number) != len(rows):
+                rows = list(self._tasks_of(round_number))
+        kept = self._one_each(rows)
+        if lost := [task.unit_id for task in tasks if task.unit_id not in kept]:
+            raise ServiceError(
+                f"Label Studio took the import but has no task for {len(lost)} units, such as {lost[0]!r}",
+                hint="Send again; if it happens again, look at the log of Label Studio.",
+            )
+        self._set_overlap({int(kept[task.unit_id]["id"]): task.overlap for task in tasks}, kept)
+        return tasks_frame(
+            {
+                "unit_id": task.unit_id,
+                "task_id": kept[task.unit_id]["id"],
+                "overlap": task.overlap,
+                "position": position,
+            }
+            for position, task in enumerate(tasks)
+        )
+
+    def missing(self, tasks: pd.DataFrame) -> list[str]:
+        """The units of ``tasks`` whose task is gone (deleted by hand); ``send`` makes them anew."""
+        if tasks.empty:
+            return []
+        there = {row["data"].get("unit_id") for row in self._from(int(tasks["task_id"].min()), _TASK_FIELDS)}
+        return [unit for unit in tasks["unit_id"] if unit not in there]
+
+    def collect(self, tasks: pd.DataFrame) -> pd.DataFrame:
+        """All codes of these units, one row a coder and unit. Raises ServiceError.
+
+        Units are found by their id in the task's data, so a task that was made anew counts and a task
+        that was deleted or stripped of its unit id gives no row. Costs one request a thousand tasks
+        from the first task of the round on.
+        """
+        if tasks.empty:
+            return codes_frame([])
+        wanted = set(tasks["unit_id"])
+        pairs = [
+            (row["data"]["unit_id"], annotation)
+            for row in self._from(int(tasks["task_id"].min()), _CODE_FIELDS, fields="all")
+            if row["data"].get("unit_id") in wanted
+            for annotation in row["annotations"]
+        ]
+        coders = self._coders() if pairs else {}
+        return codes_frame(codes_of(pairs, coders, self._codebook.names))
+
+    @property
+    def _project(self) -> dict[str, Any]:
+        with self._finding:
+            if self._found is None:
+                self._found = find_or_create(self._client, self._study_name, self._study_id, self._codebook)
+            return self._found
+
+    def _coders(self) -> dict[int, str]:
+        return {user["id"]: user["email"] for user in self._client.get("/api/users/")}
+
+    def _import(self, round_number: int, tasks: Sequence[Task]) -> list[dict[str, Any]]:
+        """Import in one call; the new tasks as a listing would show them."""
+        data = [{"text": task.text, "unit_id": task.unit_id, "round": str(round_number)} for task in tasks]
+        answer = self._client.post(
+            f"/api/projects/{self.project_id}/import",
+            [{"data": fields} for fields in data],
+            return_task_ids="true",
+        )
+        overlap = self._project["maximum_annotations"]
+        return [
+            {
+                "id": task_id,
+                "data": fields,
+                "overlap": overlap,
+                "total_annotations": 0,
+                "cancelled_annotations": 0,
+            }
+            for task_id, fields in zip(answer["task_ids"], data, strict=True)
+        ]
+
+    def _one_each(self, rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """One task a unit: the oldest with a code, else the oldest. Uncoded others are deleted."""
+        kept: dict[str, dict[str, Any]] = {}
+        for row in sorted(rows, key=lambda row: (not _is_coded(row), row["id"])):
+            unit = row["data"]["unit_id"]
+            if unit not in kept:
+                kept[unit] = row
+            elif not _is_coded(row):
+                self._client.delete(f"/api/tasks/{row['id']}/")
+        return kept
+
+    def _set_overlap(self, wanted: dict[int, int], kept: dict[str, dict[str, Any]]) -> None:
+        """An import gives every task the project's overlap; the few that differ are changed one by one."""
+
+        def change(row: dict[str, Any]) -> None:
+            overlap = wanted[row["id"]]
+            # Label Studio does not look again whether the task is finished, so that is said too.
+            body = {"overlap": overlap, "is_labeled": row["total_annotations"] >= overlap}
+            try:
+                self._client.patch(f"/api/tasks/{row['id']}/", body)
+            except NotFoundError:
+                return  # removed as a surplus by another process, or by hand: `missing` tells
+
+        differing = [row for row in kept.values() if row["overlap"] != wanted.get(row["id"], row["overlap"])]
+        with ThreadPoolExecutor(max_workers=4) as threads:
+            list(threads.map(change, differing))
+
+    def _tasks_of(self, round_number: int) -> Iterator[dict[str, Any]]:
+        return self._list([_of_round(round_number)], _TASK_FIELDS)
+
+    def _count(self, round_number: int) -> int:
+        return int(self._page([_of_round(round_number)], "id", size=1)["total"])
+
+    def _from(self, task_id: int, include: str, fields: str = "task_only") -> Iterator[dict[str, Any]]:
+        return self._list([], include, after=task_id - 1, fields=fields)
+
+    def _list(
+        self, filters: list[dict[str, Any]], include: str, after: int = 0, fields: str = "task_only"
+    ) -> Iterator[dict[str, Any]]:
+        """Tasks in order of id. Each page starts after the last id seen, so deletions cannot hide a task."""
+        while True:
+            newer = _filter("id", "greater", after, "Number")
+            page = self._page([newer, *filters], include, fields=fields)
+            yield from page["tasks"]
+            if len(page["tasks"]) >= page["total"]:
+                return
+            after = page["tasks"][-1]["id"]
+
+    def _page(
+        self, filters: list[dict[str, Any]], include: str, size: int = _PAGE, fields: str = "task_only"
+    ) -> dict[str, Any]:
+        page: dict[str, Any] = self._client.get(
+            "/api/tasks/",
+            project=self.project_id,
+            page=1,
+            page_size=size,
+            include=include,
+            resolve_uri="false",
+            query=json.dumps({"filters": {"conjunction": "and", "items": filters}}),
+            fields=fields,
+        )
+        return page
+
+
+def _of_round(round_number: int) -> dict[str, Any]:
+    return _filter("data.round", "equal", str(round_number), "String")
+
+
+def _filter(field: str, operator: str, value: Any, kind: str) -> dict[str, Any]:
+    return {"filter": f"filter:tasks:{field}", "operator": operator, "type": kind, "value": value}
+
+
+def _is_coded(row: dict[str, Any]) -> bool:
+    return int(row["total_annotations"]) + int(row["cancelled_annotations"]) > 0

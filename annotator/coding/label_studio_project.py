@@ -1,0 +1,62 @@
+"""The one Label Studio project of a study: found again by a mark, or made from the codebook."""
+
+from typing import Any
+
+from annotator.codebook import Codebook
+from annotator.coding.label_studio_client import Client
+from annotator.coding.labeling_config import instruction, labeling_config, printable
+
+# Coders never see predictions or each other's answers, whatever somebody may have switched on by hand.
+_BLIND = {
+    "show_collab_predictions": False,
+    "show_annotation_history": False,
+    "evaluate_predictions_automatically": False,
+}
+_FIELDS = ",".join(["id", "description", "maximum_annotations", *_BLIND])
+
+
+def find_or_create(client: Client, study_name: str, study_id: str, codebook: Codebook) -> dict[str, Any]:
+    """The study's project with its id and settings; the lowest id where there are several.
+
+    A creation whose answer was lost is found by the next call. Two processes that create at the same
+    moment agree on the lower id, and each removes its own still empty surplus.
+    """
+    mark = f"[annotator study {study_id}]"
+    project = _find(client, mark)
+    if project is None:
+        mine = client.post("/api/projects/", _new(study_name, mark, codebook))["id"]
+        project = _find(client, mark)
+        if project is None or project["id"] != mine:
+            client.delete(f"/api/projects/{mine}/")
+            return find_or_create(client, study_name, study_id, codebook)
+    if any(project[setting] != wanted for setting, wanted in _BLIND.items()):
+        client.patch(f"/api/projects/{project['id']}/", _BLIND)
+    return project
+
+
+def _find(client: Client, mark: str) -> dict[str, Any] | None:
+    found: list[dict[str, Any]] = []
+    page = 1
+    while True:
+        answer = client.get("/api/projects/", include=_FIELDS, page=page, page_size=100)
+        found += [project for project in answer["results"] if mark in (project["description"] or "")]
+        if not answer["next"]:
+            return min(found, key=lambda project: int(project["id"]), default=None)
+        page += 1
+
+
+def _new(study_name: str, mark: str, codebook: Codebook) -> dict[str, Any]:
+    return {
+        # Label Studio wants 3 to 50 characters.
+        "title": printable(study_name)[:50].ljust(3, "."),
+        "description": f"Coding for a study. Please leave the next words in place: {mark}",
+        "label_config": labeling_config(codebook),
+        "expert_instruction": instruction(codebook),
+        "show_instruction": True,
+        "show_skip_button": True,
+        "enable_empty_annotation": False,
+        "sampling": "Sequential sampling",
+        "skip_queue": "REQUEUE_FOR_OTHERS",
+        "maximum_annotations": 1,
+        **_BLIND,
+    }

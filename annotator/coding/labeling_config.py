@@ -1,0 +1,133 @@
+"""The page a coder sees, made from the codebook: layout, keys and instructions for Label Studio.
+
+Everything that comes from the codebook is text: it is escaped once as HTML where HTML is shown, and once
+as XML where it stands in the labelling configuration.
+"""
+
+import re
+import xml.etree.ElementTree as ET
+from html import escape
+
+from annotator.codebook import Code, Codebook
+
+CONTROL = "code"
+TEXT = "text"
+# Label Studio's own order of keys for choices; the letters left out belong to its other commands.
+KEYS = "1234567890qwetasdfgzxcvbyiopjklnm"
+# What XML cannot carry at all.
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+
+# The text and, beside it, the codes, which stay in sight while a long text scrolls; on a narrow screen one
+# under the other. Class names that start with lsf- are Label Studio's: without them the page is plainer and
+# still works. The panels that are hidden are for regions of a text, which nobody marks here. Label Studio
+# does not decode &gt; here, so no selector may use it.
+STYLE = """
+.coding { display: grid; grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); gap: 0.5rem 1.5rem;
+  max-width: 80rem; margin: 0 auto; padding: 0 1rem 2rem; align-items: start; }
+.coding .question { grid-column: 1 / -1; }
+.coding .question h3 { font-size: 1.25rem; font-weight: 600; line-height: 1.4; overflow-wrap: anywhere; }
+.coding .unit { border: 1px solid rgba(128, 128, 128, 0.35); border-left: 4px solid #4a6cf7;
+  border-radius: 6px; }
+.coding .unit .lsf-richtext__container { padding: 0.75rem 1.25rem; font-size: 1.1rem; line-height: 1.6;
+  white-space: pre-wrap; overflow-wrap: anywhere; }
+.coding .codes { position: sticky; top: 0; max-height: calc(100vh - 9rem); overflow-y: auto; }
+.coding .codes .lsf-choices { margin: 0; }
+.coding .codes .lsf-choice { margin: 0; width: 100%; }
+.coding .codes .lsf-choice__item { margin: 0; border-radius: 6px; }
+.coding .codes .lsf-choice__item:hover { background: rgba(74, 108, 247, 0.10); }
+.coding .codes label { display: flex; align-items: flex-start; width: 100%; margin: 0; font-weight: 400;
+  padding: 0.4rem 0.5rem; font-size: 1rem; line-height: 1.5; white-space: normal; overflow-wrap: anywhere; }
+.coding .codes label span span:has(.lsf-hint) { display: flex; gap: 0.6rem; }
+.coding .codes .lsf-hint { order: -1; top: 0; flex: none; min-width: 1.6rem; white-space: nowrap;
+  font: 600 0.9rem/1.65 monospace; opacity: 0.85; }
+.lsf-sidepanels:has(.coding) { padding-right: 0 !important; padding-left: 0 !important; }
+.lsf-sidepanels:has(.coding) .lsf-sidepanels__wrapper { display: none; }
+@media (max-width: 60rem) {
+  .coding { grid-template-columns: minmax(0, 1fr); }
+  .coding .codes { position: static; max-height: none; }
+}
+"""
+
+
+def labeling_config(codebook: Codebook) -> str:
+    """The labelling configuration: one text, one question, one code to choose, a key for each code."""
+    page = ET.Element("View", className="coding")
+    ET.SubElement(page, "Style").text = STYLE
+    question = ET.SubElement(page, "View", className="question")
+    ET.SubElement(question, "Header", value=_literal(codebook.question))
+    unit = ET.SubElement(page, "View", className="unit")
+    ET.SubElement(unit, "Text", name=TEXT, value="$text", valueType="text", saveTextResult="no")
+    codes = ET.SubElement(
+        ET.SubElement(page, "View", className="codes"),
+        "Choices",
+        name=CONTROL,
+        toName=TEXT,
+        choice="single-radio",
+        showInline="false",
+        required="true",
+        requiredMessage="Choose one code first.",
+    )
+    for index, code in enumerate(codebook.labels):
+        ET.SubElement(codes, "Choice", _choice(code, index))
+    return ET.tostring(page, encoding="unicode")
+
+
+def key(index: int) -> str | None:
+    """The key of the code at ``index`` in the codebook; none are left after the 33rd.
+
+    >>> key(0), key(9), key(10), key(99)
+    ('1', '0', 'q', None)
+    """
+    return KEYS[index] if index < len(KEYS) else None
+
+
+def instruction(codebook: Codebook) -> str:
+    """The codebook as a page of HTML: question, codes, keys, definitions, examples.
+
+    Label Studio drops styles and the indentation of lists, so line breaks are the layout.
+    """
+    rows = "".join(_instruction_row(code, index) for index, code in enumerate(codebook.labels))
+    return (
+        f"<h3>{_html(codebook.question)}</h3>"
+        "<p>Read the text, press the key of the <b>one</b> code that fits best, then <b>Ctrl + Enter</b> "
+        "(Cmd + Enter on a Mac) to submit. Judge by the text alone. Skip only a text that nobody could "
+        "code.</p>"
+        f"{rows}"
+    )
+
+
+def printable(text: str) -> str:
+    """The text without the characters that XML cannot carry."""
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _literal(text: str) -> str:
+    """Text that Label Studio shows as it is: $word would name a field of the task to it."""
+    return printable(text).replace("$", "$\N{WORD JOINER}")
+
+
+def _choice(code: Code, index: int) -> dict[str, str]:
+    # The alias is what an annotation records, whatever the value had to become.
+    attributes = {"value": _literal(code.name), "alias": printable(code.name), "html": _choice_html(code)}
+    if code.examples:
+        attributes["hint"] = printable("For example: " + " | ".join(code.examples))
+    if (hotkey := key(index)) is not None:
+        attributes["hotkey"] = hotkey
+    return attributes
+
+
+def _choice_html(code: Code) -> str:
+    name = f"<b>{_html(code.name)}</b>"
+    return f"{name} <span style='opacity:0.75'>{_html(code.definition)}</span>" if code.definition else name
+
+
+def _instruction_row(code: Code, index: int) -> str:
+    hotkey = key(index)
+    shown = f"<code>[{hotkey}]</code> " if hotkey else ""
+    definition = f": {_html(code.definition)}" if code.definition else ""
+    examples = "".join(f"<br>\N{EN DASH} <i>{_html(example)}</i>" for example in code.examples)
+    return f"<br><p>{shown}<b>{_html(code.name)}</b>{definition}{examples}</p>"
+
+
+def _html(text: str) -> str:
+    return escape(printable(text), quote=True).replace("\n", "<br>")

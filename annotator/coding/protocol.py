@@ -1,0 +1,71 @@
+"""What the study asks of the place where people code."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pandas as pd
+import pyarrow as pa
+
+from annotator import schema
+
+
+@dataclass(frozen=True)
+class Task:
+    """A unit to be coded: its text, and by how many different coders."""
+
+    unit_id: str
+    text: str
+    overlap: int = 1
+
+
+class CodingService(Protocol):
+    """Takes the drawn units of a round and gives back what people said about them.
+
+    Every call may be repeated, also after the caller or the service was killed in the middle of it.
+    """
+
+    @property
+    def address(self) -> str:
+        """Where a person goes to code; empty where nobody has to."""
+        ...
+
+    def describe(self) -> str:
+        """The service in a few words, for logs and tables."""
+        ...
+
+    def send(self, round_number: int, tasks: Sequence[Task]) -> pd.DataFrame:
+        """Make sure that exactly one task a unit is there, in the order given.
+
+        Returns one row a unit with the columns of ``schema.TASKS``.
+        """
+        ...
+
+    def missing(self, tasks: pd.DataFrame) -> list[str]:
+        """The units of ``send`` whose task is gone, by hand or accident; sending again makes it anew."""
+        ...
+
+    def collect(self, tasks: pd.DataFrame) -> pd.DataFrame:
+        """Everything coded so far in the tasks of ``send``, in the columns of ``schema.CODES``.
+
+        One row a coder and unit: the coder's latest. A skipped unit has ``skipped`` set and no label. An
+        answer that is not one code of the codebook has no label either: it is no code, and the unit still
+        lacks one. Drafts are left out.
+        """
+        ...
+
+
+def tasks_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Rows as a frame with the columns and types of ``schema.TASKS``."""
+    return _frame(rows, schema.TASKS)
+
+
+def codes_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Rows as a frame with the columns and types of ``schema.CODES``, sorted by unit and coder."""
+    ordered = sorted(rows, key=lambda row: (row["unit_id"], row["coder"]))
+    return _frame(ordered, schema.CODES)
+
+
+def _frame(rows: Iterable[Mapping[str, Any]], columns: pa.Schema) -> pd.DataFrame:
+    frame: pd.DataFrame = pa.Table.from_pylist(list(rows), schema=columns).to_pandas()
+    return frame

@@ -1,0 +1,77 @@
+"""Human codes that stand in the corpus already: for simulation, and for studies of the past."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from annotator.codebook import Codebook
+from annotator.coding.protocol import Task, codes_frame, tasks_frame
+from annotator.errors import CorpusError
+
+CODER = "replay"
+_WHEN = pd.Timestamp(0, tz="UTC")
+
+
+class ReplayCoding:
+    """Answers at once with the code on record; one coder, so ``overlap`` is always 1.
+
+    >>> from annotator.codebook import Code
+    >>> book = Codebook(question="Polite?", type="binary", labels=[Code(name="yes"), Code(name="no")])
+    >>> service = ReplayCoding({"a": "no"}, book)
+    >>> codes = service.collect(service.send(1, [Task("a", "Go away.")]))
+    >>> codes[["unit_id", "coder", "label"]].values.tolist()
+    [['a', 'replay', 'no']]
+    """
+
+    def __init__(self, codes: Mapping[str, Any], codebook: Codebook) -> None:
+        self._codes = codes
+        self._names = frozenset(codebook.names)
+
+    @property
+    def address(self) -> str:
+        """Nobody has to go anywhere."""
+        return ""
+
+    def missing(self, tasks: pd.DataFrame) -> list[str]:
+        """Nothing can get lost."""
+        return []
+
+    def describe(self) -> str:
+        """The service in a few words."""
+        return f"codes on record for {len(self._codes)} units"
+
+    def send(self, round_number: int, tasks: Sequence[Task]) -> pd.DataFrame:
+        """One row a unit, numbered in the order given. Raises CorpusError where a unit has no valid code."""
+        for task in tasks:
+            self._code(task.unit_id)
+        return tasks_frame(
+            {"unit_id": task.unit_id, "task_id": position + 1, "overlap": 1, "position": position}
+            for position, task in enumerate(tasks)
+        )
+
+    def collect(self, tasks: pd.DataFrame) -> pd.DataFrame:
+        """The codes on record of these units. Raises CorpusError where a unit has no valid code."""
+        return codes_frame(
+            {
+                "unit_id": unit_id,
+                "coder": CODER,
+                "label": self._code(unit_id),
+                "lead_time": None,
+                "annotation_id": task_id,
+                "updated_at": _WHEN,
+                "skipped": False,
+            }
+            for unit_id, task_id in zip(tasks["unit_id"], tasks["task_id"], strict=True)
+        )
+
+    def _code(self, unit_id: str) -> str:
+        code = self._codes.get(unit_id)
+        name = "" if pd.isna(code) else str(code)
+        if name not in self._names:
+            found = f"{name!r}, which is not in the codebook" if name else "none"
+            raise CorpusError(
+                f"unit {unit_id!r} was drawn but its human code on record is {found}",
+                hint=f"Every unit needs one of: {', '.join(sorted(self._names))}.",
+            )
+        return name

@@ -1,0 +1,99 @@
+"""What a person at a terminal sees: progress bars, tables, errors."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pandas as pd
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from annotator.errors import AnnotatorError
+from annotator.progress import Progress as ProgressFunction
+
+LOG_WIDTH = 120  # where there is no terminal to ask
+
+
+def _console(stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False)
+    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=LOG_WIDTH)
+
+
+out = _console(stderr=False)
+err = _console(stderr=True)
+
+
+@contextmanager
+def progress_bar() -> Iterator[ProgressFunction]:
+    """A bar on a terminal; a plain line whenever another tenth is done elsewhere (logs)."""
+    if not err.is_terminal:
+        yield _progress_lines()
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as bars:
+        known: dict[str, int] = {}
+
+        def show(done: int, total: int, what: str) -> None:
+            if what not in known:
+                known[what] = int(bars.add_task(what, total=total))
+            bars.update(bars.task_ids[known[what]], completed=done, total=total)
+
+        yield show
+
+
+def _progress_lines() -> ProgressFunction:
+    last: dict[str, int] = {}
+
+    def show(done: int, total: int, what: str) -> None:
+        tenth = 10 * done // total if total else 10
+        if last.get(what) != tenth:
+            last[what] = tenth
+            err.print(f"{what}: {done} of {total}")
+
+    return show
+
+
+def show_error(error: AnnotatorError) -> None:
+    """The error and its remedy."""
+    err.print("error: ", style="bold red", end="")
+    err.print(error.message, markup=False, soft_wrap=True)
+    if error.hint:
+        err.print(error.hint, markup=False, style="dim", soft_wrap=True)
+
+
+def show_frame(frame: pd.DataFrame, title: str) -> None:
+    """A frame as a table: numbers to four digits, right-aligned."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for column in frame.columns:
+        is_number = pd.api.types.is_numeric_dtype(frame[column])
+        table.add_column(str(column), justify="right" if is_number else "left")
+    for row in frame.itertuples(index=False):
+        table.add_row(*(_cell(value) for value in row))
+    out.print(table)
+
+
+def _cell(value: object) -> str:
+    if value is None or (isinstance(value, float) and pd.isna(value)):
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def show_estimates(estimates: pd.DataFrame) -> None:
+    """The newest estimates with their intervals."""
+    if estimates.empty:
+        return
+    level, number = estimates["confidence_level"].iloc[0], estimates["round"].iloc[0]
+    pairs = zip(estimates["ci_low"], estimates["ci_high"], strict=True)
+    shown = pd.DataFrame(
+        {
+            "estimand": estimates["estimand"],
+            "code": estimates["label"],
+            "group": estimates["group"],
+            "estimate": estimates["estimate"].map("{:.4f}".format),
+            "interval": [f"{low:.4f} to {high:.4f}" for low, high in pairs],
+            "human codes": estimates["n_human"],
+            "worth": estimates["n_effective"].round().astype(int),
+            "remarks": estimates["flags"].str.replace("_", " "),
+        }
+    )
+    show_frame(shown.loc[:, (shown != "").any()], f"Estimates after round {number} ({level:.0%} intervals)")

@@ -1,0 +1,60 @@
+"""What can be asked of the labels. An estimand solves for its values and tells how each unit moves them.
+
+With the score ``psi_ik`` of unit i as if it had code k, an estimand is the root of
+``sum_i sum_k z_ik psi_ik(theta) = 0`` for labels ``z``; the influence of unit i with code k on a value is
+``(A^-1 psi_ik) / N`` with ``A`` minus the mean derivative of the score.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from models.arrays import FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class Term:
+    """Names one value: ``label`` is the code it speaks of, if any; ``group`` is empty for the corpus."""
+
+    term: str
+    label: int | None
+    group: str
+
+
+class Solution(Protocol):
+    """An estimand solved for one set of labels; T values."""
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """What each value is."""
+        ...
+
+    @property
+    def values(self) -> FloatArray:
+        """The values, (T,)."""
+        ...
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Smallest and largest value possible; intervals are clipped to them."""
+        ...
+
+    def support(self, t: int) -> IntArray:
+        """Positions of the units that can move value t."""
+        ...
+
+    def influence(self, t: int, units: IntArray) -> FloatArray:
+        """How value t moves per unit of each label entry, (len(units), K); zero outside the support."""
+        ...
+
+
+class Estimand(Protocol):
+    """A question about the labels."""
+
+    @property
+    def name(self) -> str:
+        """As it stands in the study file."""
+        ...
+
+    def solve(self, labels: FloatArray) -> Solution:
+        """Solve for labels (N, K): rectified ones, one-hot ones, or weighted ones."""
+        ...

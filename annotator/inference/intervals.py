@@ -1,0 +1,63 @@
+"""Confidence intervals from a variance, a skewness and degrees of freedom."""
+
+import math
+from dataclasses import dataclass
+
+from scipy import stats
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A confidence interval; its ends are finite."""
+
+    low: float
+    high: float
+
+    def clipped(self, low: float, high: float) -> "Interval":
+        """The part within the limits; an interval wholly outside shrinks to the nearer limit's side.
+
+        >>> Interval(-0.2, 0.4).clipped(0.0, 1.0)
+        Interval(low=0.0, high=0.4)
+        """
+        return Interval(min(max(self.low, low), high), max(min(self.high, high), low))
+
+    @property
+    def half_width(self) -> float:
+        """Half the distance between the ends."""
+        return (self.high - self.low) / 2.0
+
+
+def quantile(confidence_level: float, degrees_of_freedom: float = math.inf) -> float:
+    """Two-sided quantile of Student's t.
+
+    >>> round(quantile(0.95), 3), round(quantile(0.95, 5), 3)
+    (1.96, 2.571)
+    """
+    upper = 0.5 + confidence_level / 2.0
+    if math.isinf(degrees_of_freedom):
+        return float(stats.norm.ppf(upper))
+    return float(stats.t.ppf(upper, degrees_of_freedom))
+
+
+def score_interval(
+    estimate: float, variance: float, third: float, degrees_of_freedom: float, confidence_level: float
+) -> Interval:
+    """Interval of a skewed estimate: the values v with ``(estimate - v)**2 <= q**2 * (variance at v)``.
+
+    An error with third cumulant ``third`` has a variance that changes with the true value at the rate
+    ``third / variance`` (exact for a count, where it gives Wilson's score interval to first order). Solving
+    the quadratic moves the interval towards the long tail. With no skewness it is the usual interval.
+
+    >>> usual = score_interval(0.5, 0.01, 0.0, math.inf, 0.95)
+    >>> round(usual.low, 3), round(usual.high, 3)
+    (0.304, 0.696)
+    >>> rare = score_interval(0.02, 0.02 / 100, 0.02 / 100**2, math.inf, 0.95)
+    >>> round(rare.low, 4), round(rare.high, 4)
+    (0.0055, 0.0729)
+    """
+    if variance <= 0:
+        return Interval(estimate, estimate)
+    q = quantile(confidence_level, degrees_of_freedom)
+    shift = q**2 * third / variance / 2.0
+    half_width = math.sqrt(q**2 * variance + shift**2)
+    return Interval(estimate + shift - half_width, estimate + shift + half_width)

@@ -1,0 +1,98 @@
+"""From a study's ``machine`` section to a machine annotator ready to label."""
+
+import os
+from pathlib import Path
+
+from annotator import corpus
+from annotator.errors import StudyError
+from annotator.labeling.cache import ReplyCache
+from annotator.labeling.local import TransformersAnnotator
+from annotator.labeling.openai import OpenAIAnnotator
+from annotator.labeling.privacy import refuse_remote
+from annotator.labeling.prompts import Prompts
+from annotator.labeling.protocol import MachineAnnotator
+from annotator.labeling.replay import ReplayAnnotator
+from annotator.study import Machine, OpenAIMachine, ReplayMachine, Study, TransformersMachine
+from annotator.workspace import Workspace
+from models import embedded
+
+OPENAI_URL = "https://api.openai.com/v1"
+
+
+def build(workspace: Workspace, machine: Machine) -> MachineAnnotator:
+    """The machine annotator a section describes. Raises StudyError where it cannot be."""
+    match machine:
+        case OpenAIMachine():
+            return _openai(workspace, machine)
+        case TransformersMachine():
+            codebook = workspace.study.codebook
+            return TransformersAnnotator(
+                name=machine.name,
+                model_path=_model_path(workspace.study, machine.model),
+                prompts=Prompts(codebook),
+                codebook=codebook,
+                confidence=machine.confidence,
+                batch_size=machine.batch_size,
+            )
+        case ReplayMachine():
+            return _replay(workspace.study, machine)
+
+
+def _openai(workspace: Workspace, machine: OpenAIMachine) -> OpenAIAnnotator:
+    codebook = workspace.study.codebook
+    base_url = machine.base_url or OPENAI_URL
+    if workspace.study.privacy == "local_only":
+        refuse_remote(base_url)
+    workspace.folder.mkdir(parents=True, exist_ok=True)
+    return OpenAIAnnotator(
+        name=machine.name,
+        model=machine.model,
+        base_url=base_url,
+        api_key=_api_key(machine),
+        prompts=Prompts(codebook),
+        codebook=codebook,
+        cache=ReplyCache(workspace.folder / "replies.sqlite"),
+        confidence=machine.confidence,
+        concurrency=machine.concurrency,
+        timeout=machine.timeout,
+        attempts=machine.attempts,
+        price_in=machine.price_in,
+        price_out=machine.price_out,
+    )
+
+
+def _api_key(machine: OpenAIMachine) -> str:
+    key = os.environ.get(machine.api_key_env)
+    if key is None and machine.base_url is None:
+        raise StudyError(
+            f"machine annotator '{machine.name}' needs a key",
+            hint=f"Set the environment variable {machine.api_key_env}, or name a base_url that needs none.",
+        )
+    return key or "no-key"
+
+
+def _model_path(study: Study, model: str) -> str:
+    if model.startswith("embedded:"):
+        try:
+            return str(embedded.path(model.removeprefix("embedded:")))
+        except ValueError as error:
+            raise StudyError(f"model {model}: {error}") from error
+    beside = study.folder / model
+    return str(beside.resolve()) if beside.exists() or Path(model).is_absolute() else model
+
+
+def _replay(study: Study, machine: ReplayMachine) -> ReplayAnnotator:
+    columns = [machine.label, *([machine.confidence] if machine.confidence else [])]
+    rows = corpus.read(study, columns).units.set_index("unit_id")
+    confidence = None
+    if machine.confidence:
+        confidence = {str(unit): _number(value) for unit, value in rows[machine.confidence].items()}
+    labels = {str(unit): str(value) or None for unit, value in rows[machine.label].items()}
+    return ReplayAnnotator(machine.name, labels=labels, confidence=confidence, codebook=study.codebook)
+
+
+def _number(value: object) -> float:
+    try:
+        return float(str(value))
+    except ValueError:
+        return float("nan")

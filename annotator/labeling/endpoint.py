@@ -1,0 +1,207 @@
+"""Asking an OpenAI-compatible endpoint: one boundary where its errors are sorted and requests are repeated.
+
+The ``openai`` client's own retries are off, so that a request is never repeated by two hands.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from annotator.errors import ServiceError, ServiceUnavailableError, StudyError
+from annotator.labeling.completion import Completion
+from annotator.labeling.faults import Fault, sort_out
+from annotator.labeling.limits import LONGEST_WAIT, Streak, backoff
+from annotator.labeling.privacy import is_local, shown
+from annotator.labeling.prompts import Message
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+_PATIENCE = 20
+_CONNECT_SECONDS = 10.0
+_NO_KEY = "no-key"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A completion, or why there is none, and what getting it took."""
+
+    outcome: Completion | Fault
+    attempts: int
+    seconds: float
+
+
+def _sound_key(api_key: str | None) -> str:
+    """The key, or a placeholder: a missing one must not be filled from the environment by the client."""
+    key = (api_key or "").strip() or _NO_KEY
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise StudyError(
+            "the endpoint's key holds blanks or characters that no HTTP header can carry",
+            hint="Set the environment variable again, with the key alone in it.",
+        )
+    return key
+
+
+def _sound_url(base_url: str) -> str:
+    if not base_url.startswith(("http://", "https://")):
+        raise StudyError(
+            f"base_url {shown(base_url)!r} is no web address",
+            hint="Write it in full, such as http://127.0.0.1:8000/v1.",
+        )
+    if shown(base_url) != base_url:
+        raise StudyError(
+            f"base_url {shown(base_url)} carries a user, password, query or fragment",
+            hint="Give the bare address; a secret belongs in the key's environment variable.",
+        )
+    return base_url
+
+
+class Endpoint:
+    """One model at one address.
+
+    Args:
+        annotator: the annotator's name, for messages.
+        model: the model's name at the endpoint.
+        base_url: the address up to ``/v1``.
+        api_key: the key, or None where none is needed.
+        parameters: what is sent with every request beside model and messages.
+        concurrency: most requests under way at once.
+        timeout: seconds a single request may take.
+        attempts: most tries of one request.
+        rng: jitter of the waiting times.
+
+    Raises:
+        StudyError: the key or the address cannot be used.
+    """
+
+    def __init__(
+        self,
+        *,
+        annotator: str,
+        model: str,
+        base_url: str,
+        api_key: str | None,
+        parameters: Mapping[str, Any],
+        concurrency: int,
+        timeout: float,
+        attempts: int,
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        self.calls = 0
+        self._annotator = annotator
+        self._model = model
+        self._base_url = _sound_url(base_url)
+        self._api_key = _sound_key(api_key)
+        self._parameters = dict(parameters)
+        self._concurrency = concurrency
+        self._timeout = timeout
+        self._attempts = attempts
+        self._rng = rng or np.random.default_rng()
+
+    async def __aenter__(self) -> Self:
+        self._client = self._connect()
+        self._gate = asyncio.Semaphore(self._concurrency)
+        self._streak = Streak(_PATIENCE)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.close()
+
+    async def ask(self, messages: Sequence[Message], *, attempts: int | None = None) -> Answer:
+        """One completion, tried again where that may help (``attempts`` times at most, if given).
+
+        Raises:
+            ServiceUnavailableError: the endpoint as a whole does not answer.
+            ServiceError: it refuses this key or model.
+        """
+        most = attempts or self._attempts
+        answers_before = self._streak.answers
+        attempt, seconds = 0, 0.0
+        while True:
+            attempt += 1
+            async with self._gate:
+                started = time.perf_counter()
+                outcome = await self._send(messages)
+                seconds += time.perf_counter() - started
+            if isinstance(outcome, Completion):
+                self._streak.answered()
+                return Answer(outcome, attempt, seconds)
+            if outcome.kind == "fatal":
+                raise ServiceError(self._about(outcome), hint=outcome.hint)
+            if not outcome.retryable or attempt == most:
+                break
+            await asyncio.sleep(self._wait(outcome, attempt))
+        self._judge(outcome, answered_meanwhile=self._streak.answers > answers_before)
+        return Answer(outcome, attempt, seconds)
+
+    async def _send(self, messages: Sequence[Message]) -> Completion | Fault:
+        self.calls += 1
+        try:
+            async with asyncio.timeout(self._timeout):
+                create: Any = self._client.chat.completions.with_raw_response.create
+                response = await create(model=self._model, messages=list(messages), **self._parameters)
+            return Completion.read(self._redacted(response.content.decode("utf-8", "replace")))
+        except Exception as error:
+            return sort_out(error, self._redacted)
+
+    def _wait(self, fault: Fault, attempt: int) -> float:
+        asked = fault.retry_after
+        if asked is None:
+            return backoff(attempt, self._rng)
+        if asked > LONGEST_WAIT:
+            raise ServiceUnavailableError(
+                self._about(fault), hint=f"The endpoint asks to be called again in {asked:.0f} seconds."
+            )
+        return asked + float(self._rng.uniform(0.0, 0.1))
+
+    def _judge(self, fault: Fault, *, answered_meanwhile: bool) -> None:
+        """Raise if this failure says something about the endpoint rather than about one unit."""
+        self._streak.failed()
+        if fault.kind == "unreachable" or (fault.kind == "busy" and not answered_meanwhile):
+            raise ServiceUnavailableError(
+                self._about(fault),
+                hint="Start the endpoint or correct base_url, then run again: replies received are kept.",
+            )
+        if not self._streak.over:
+            return
+        if fault.retryable:
+            raise ServiceUnavailableError(
+                f"{self._about(fault)}; {_PATIENCE} texts in a row got no usable answer",
+                hint="Look at the endpoint's own log, then run again: replies received are kept.",
+            )
+        if not self._streak.answers:
+            raise ServiceError(
+                f"{self._about(fault)}; the endpoint refused the first {_PATIENCE} texts",
+                hint="Check the model's name and what the endpoint accepts.",
+            )
+
+    def _about(self, fault: Fault) -> str:
+        return f"machine annotator {self._annotator} at {self._base_url}: {fault.message}"
+
+    def _redacted(self, text: str) -> str:
+        return text if self._api_key == _NO_KEY else text.replace(self._api_key, "[key]")
+
+    def _connect(self) -> "AsyncOpenAI":
+        """A client that follows no redirects (texts go to the named address only) and retries nothing."""
+        from httpx2 import Limits  # noqa: PLC0415
+        from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Timeout  # noqa: PLC0415 (slow to import)
+
+        timeout = Timeout(self._timeout, connect=min(self._timeout, _CONNECT_SECONDS), pool=None)
+        limits = Limits(max_connections=self._concurrency, max_keepalive_connections=self._concurrency)
+        http_client = DefaultAsyncHttpxClient(
+            limits=limits,
+            timeout=timeout,
+            follow_redirects=False,
+            trust_env=not is_local(self._base_url),  # no proxy between this machine and itself
+        )
+        return AsyncOpenAI(
+            api_key=self._api_key,
+            base_url=self._base_url,
+            timeout=timeout,
+            max_retries=0,
+            http_client=http_client,
+        )

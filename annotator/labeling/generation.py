@@ -1,0 +1,244 @@
+"""A causal language model on this machine that answers conversations, many at a time."""
+
+import contextlib
+import copy
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from annotator.errors import ServiceError
+from annotator.labeling.completion import Completion
+from annotator.labeling.faults import Fault
+from annotator.labeling.prompts import Message
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Conversation = Sequence[Message]
+
+_SEAM = 2  # tokens before the point where prompts part that a tokenizer may merge with what follows
+
+
+class _Prefix(NamedTuple):
+    """Tokens that all prompts begin with, and what the model's attention remembers of them."""
+
+    tokens: list[int]
+    memory: Any
+
+
+class ChatModel:
+    """Greedy replies from a model with a chat template, loaded once, when first needed.
+
+    On the CPU it runs in single precision, on a GPU in the precision of its weights. The beginning that all
+    prompts share (the codebook) is read once, not once a text: same replies, a third of the time.
+
+    Args:
+        path: a folder, or a hub id.
+        device: such as ``cpu`` or ``cuda:1``; None means the GPU if there is one, else the CPU.
+        examples: two conversations that differ only where all do; their common beginning is shared.
+    """
+
+    def __init__(self, path: str, device: str | None, examples: tuple[Conversation, Conversation]) -> None:
+        self.path = path
+        self._wanted_device = device
+        self._examples = examples
+
+    @property
+    def device(self) -> str:
+        """Where the model runs."""
+        return str(self._model.device)
+
+    def longest(self, names: Iterable[str]) -> int:
+        """The most tokens any of these names takes."""
+        encoded = self._tokenizer(list(names), add_special_tokens=False)["input_ids"]
+        return max(map(len, encoded))
+
+    def reply(self, conversations: Sequence[Conversation], most_tokens: int) -> list[Completion | Fault]:
+        """One reply a conversation, in order, decoded together as one batch.
+
+        A conversation that does not fit the model gets a fault.
+
+        Raises:
+            ServiceError: the model cannot be loaded, or has no chat template that takes these turns.
+        """
+        prompts = self._tokens(conversations)
+        room = self._context - most_tokens
+        fitting = [prompt for prompt in prompts if len(prompt) <= room]
+        completions = iter(self._complete(fitting, most_tokens))
+        return [
+            next(completions)
+            if len(prompt) <= room
+            else Fault(
+                "refused", f"the prompt of {len(prompt)} tokens does not fit the model's {self._context}"
+            )
+            for prompt in prompts
+        ]
+
+    def _tokens(self, conversations: Sequence[Conversation]) -> list[list[int]]:
+        from jinja2 import TemplateError  # noqa: PLC0415
+
+        try:
+            texts = [
+                self._tokenizer.apply_chat_template(
+                    list(turns), tokenize=False, add_generation_prompt=True, enable_thinking=False
+                )
+                for turns in conversations
+            ]
+        except (TemplateError, ValueError) as error:
+            raise ServiceError(
+                f"the model {self.path} takes no conversation of system and user turns: {error}",
+                hint="Use a model that was tuned for conversations and has a chat template.",
+            ) from error
+        encoded: list[list[int]] = self._tokenizer(texts, add_special_tokens=False)["input_ids"]
+        return encoded
+
+    def _complete(self, prompts: list[list[int]], most_tokens: int) -> list[Completion]:
+        import torch  # noqa: PLC0415 (slow to import)
+
+        if not prompts:
+            return []
+        try:
+            with torch.inference_mode():
+                return self._generate(prompts, most_tokens)
+        except torch.OutOfMemoryError:
+            if len(prompts) == 1:
+                raise
+        half = len(prompts) // 2
+        return self._complete(prompts[:half], most_tokens) + self._complete(prompts[half:], most_tokens)
+
+    def _generate(self, prompts: list[list[int]], most_tokens: int) -> list[Completion]:
+        import torch  # noqa: PLC0415
+
+        shared = self._prefix if self._all_share_prefix(prompts) else _Prefix([], None)
+        rests = [prompt[len(shared.tokens) :] for prompt in prompts]
+        padded = self._tokenizer.pad({"input_ids": rests}, padding_side="left", return_tensors="pt")
+        start = torch.tensor([shared.tokens] * len(prompts), dtype=torch.long)
+        tokens = torch.cat([start, padded["input_ids"]], dim=1)
+        mask = torch.cat([torch.ones_like(start), padded["attention_mask"]], dim=1)
+        memory = copy.deepcopy(shared.memory)
+        if memory is not None:
+            memory.batch_repeat_interleave(len(prompts))
+        output = self._model.generate(
+            input_ids=tokens.to(self._model.device),
+            attention_mask=mask.to(self._model.device),
+            past_key_values=memory,
+            max_new_tokens=most_tokens,
+            do_sample=False,
+            return_dict_in_generate=True,
+            output_logits=True,
+        )
+        said = output.sequences[:, tokens.shape[1] :].cpu()
+        logprobs = _chosen_logprobs(output.logits, said)
+        return [
+            self._completion(len(prompt), ids, scores)
+            for prompt, ids, scores in zip(prompts, said.tolist(), logprobs, strict=True)
+        ]
+
+    def _completion(self, tokens_in: int, ids: list[int], logprobs: list[float]) -> Completion:
+        ends = [position for position, token in enumerate(ids) if token in self._end_tokens]
+        body = ids[: ends[0]] if ends else ids
+        so_far = [self._decode(body[:length]) for length in range(len(body) + 1)]
+        pieces = [after[len(before) :] for before, after in zip(so_far, so_far[1:], strict=False)]
+        return Completion(
+            text=so_far[-1],
+            ending="stop" if ends else "length",
+            tokens_in=tokens_in,
+            tokens_out=len(body) + bool(ends),
+            logprobs=tuple(zip(pieces, logprobs, strict=False)),
+        )
+
+    def _decode(self, ids: list[int]) -> str:
+        return str(self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+
+    def _all_share_prefix(self, prompts: list[list[int]]) -> bool:
+        shared = self._prefix.tokens
+        return all(len(prompt) > len(shared) and prompt[: len(shared)] == shared for prompt in prompts)
+
+    @cached_property
+    def _prefix(self) -> _Prefix:
+        """What every prompt begins with; empty for models whose memory cannot be reused."""
+        import torch  # noqa: PLC0415
+        from transformers import DynamicCache  # noqa: PLC0415
+        from transformers.cache_utils import DynamicLayer  # noqa: PLC0415
+
+        tokens = os.path.commonprefix(self._tokens(self._examples))[:-_SEAM]
+        if not tokens or len(tokens) > self._context:
+            return _Prefix([], None)
+        with torch.inference_mode():
+            output = self._model(torch.tensor([tokens], device=self._model.device), use_cache=True)
+        memory = output.past_key_values
+        plain = isinstance(memory, DynamicCache) and all(
+            type(layer) is DynamicLayer for layer in memory.layers
+        )
+        return _Prefix(tokens, memory) if plain else _Prefix([], None)
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        from transformers import AutoTokenizer  # noqa: PLC0415
+
+        with _loading(self.path):
+            tokenizer = AutoTokenizer.from_pretrained(self.path, trust_remote_code=False)
+        if tokenizer.pad_token is None:
+            tokenizer.pad_token = tokenizer.eos_token
+        return tokenizer
+
+    @cached_property
+    def _model(self) -> Any:
+        import torch  # noqa: PLC0415
+        from transformers import AutoModelForCausalLM, GenerationConfig  # noqa: PLC0415
+
+        device = self._wanted_device or ("cuda" if torch.cuda.is_available() else "cpu")
+        dtype = torch.float32 if device == "cpu" else "auto"
+        with _loading(self.path):
+            model = AutoModelForCausalLM.from_pretrained(self.path, dtype=dtype, trust_remote_code=False)
+        # What the model's author recommends for sampling would only disturb greedy decoding.
+        ends = model.generation_config.eos_token_id
+        model.generation_config = GenerationConfig(
+            eos_token_id=self._tokenizer.eos_token_id if ends is None else ends,
+            pad_token_id=self._tokenizer.pad_token_id,
+            bos_token_id=model.generation_config.bos_token_id,
+        )
+        return model.to(device).eval()
+
+    @cached_property
+    def _end_tokens(self) -> frozenset[int]:
+        ends = self._model.generation_config.eos_token_id
+        return frozenset(ends if isinstance(ends, list) else [ends])
+
+    @cached_property
+    def _context(self) -> int:
+        """The most tokens of prompt and reply together."""
+        config = self._model.config.get_text_config()
+        return int(getattr(config, "max_position_embeddings", None) or 1 << 30)
+
+
+def _chosen_logprobs(logits: Sequence["Tensor"], said: "Tensor") -> list[list[float]]:
+    """Log-probability of each token that was said, (units, steps); one step at a time to save memory."""
+    import torch  # noqa: PLC0415
+
+    steps = [
+        step.float().log_softmax(dim=-1).cpu().gather(1, said[:, position, None])
+        for position, step in enumerate(logits)
+    ]
+    return torch.cat(steps, dim=1).tolist()
+
+
+@contextlib.contextmanager
+def _loading(path: str) -> Iterator[None]:
+    """Without progress bars, and with errors a user can act on."""
+    from transformers.utils import logging  # noqa: PLC0415
+
+    bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ServiceError(
+            f"the model {path} cannot be loaded: {reason}",
+            hint="Give the folder of a causal language model, or its id on the hub (which needs the internet once).",
+        ) from error
+    finally:
+        if bars:
+            logging.enable_progress_bar()

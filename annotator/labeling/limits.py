@@ -1,0 +1,76 @@
+"""When to try a request again, and when to stop asking an endpoint altogether."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import numpy as np
+
+LONGEST_WAIT = 60.0
+"""Seconds a single request waits before its next try; an endpoint that asks for more is left alone."""
+
+
+def backoff(attempt: int, rng: np.random.Generator) -> float:
+    """Seconds to wait after the ``attempt``-th failed try (1, 2, ...): doubling, with jitter of one half.
+
+    >>> rng = np.random.default_rng(0)
+    >>> all(2.0 <= backoff(3, rng) <= 4.0 for _ in range(100))
+    True
+    """
+    return min(LONGEST_WAIT, 2.0 ** (attempt - 1)) * float(rng.uniform(0.5, 1.0))
+
+
+def retry_after(value: str | None, now: datetime | None = None) -> float | None:
+    """Seconds that a ``Retry-After`` header asks for, from its number or its date; None if unreadable.
+
+    >>> retry_after("1.5")
+    1.5
+    >>> retry_after("Wed, 21 Oct 2015 07:28:05 GMT", now=datetime(2015, 10, 21, 7, 28, tzinfo=UTC))
+    5.0
+    >>> retry_after("soon") is None
+    True
+    """
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            at = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        seconds = (at - (now or datetime.now(UTC))).total_seconds()
+    return max(0.0, seconds) if np.isfinite(seconds) else None
+
+
+@dataclass
+class Streak:
+    """Units in a row that got no usable answer, with no answer to any other unit in between.
+
+    A unit can be unlucky; ``patience`` of them in a row mean that the endpoint as a whole is ill.
+
+    >>> streak = Streak(patience=2)
+    >>> streak.failed(); streak.answered(); streak.failed(); streak.over
+    False
+    >>> streak.failed(); streak.over
+    True
+    """
+
+    patience: int
+    answers: int = 0
+    failures: int = 0
+
+    def answered(self) -> None:
+        """A usable answer came, for whichever unit."""
+        self.answers += 1
+        self.failures = 0
+
+    def failed(self) -> None:
+        """A unit was given up."""
+        self.failures += 1
+
+    @property
+    def over(self) -> bool:
+        """Whether patience is at its end."""
+        return self.failures >= self.patience

@@ -1,0 +1,69 @@
+"""The product: one row a unit with all that is known of it, ready for any regression.
+
+A regression that takes ``rectified_<label>`` in place of the label gives point estimates that are valid
+for the corpus; their means are the estimates of ``estimates.parquet``.
+"""
+
+import numpy as np
+import pandas as pd
+
+from annotator import evidence
+from annotator.inference.rectify import Round, rectify
+from annotator.workspace import Workspace, gold
+
+
+def labels(workspace: Workspace, n_rounds: int) -> pd.DataFrame:
+    """Machine labels, prediction, gold, rectified labels and the history of the draw, in corpus order."""
+    rounds = evidence.rounds(workspace, n_rounds)
+    known = [c for c in workspace.units.columns if c not in {"text", "content_hash"}]
+    parts = [
+        workspace.units[known],
+        _machine_labels(workspace),
+        _predictions(workspace, n_rounds),
+        _gold(workspace, n_rounds),
+        _rectified(workspace, rounds, n_rounds),
+        _inclusion_history(rounds),
+    ]
+    return pd.concat([part.reset_index(drop=True) for part in parts], axis=1)
+
+
+def _machine_labels(workspace: Workspace) -> pd.DataFrame:
+    columns = {}
+    for machine in workspace.study.machine:
+        said = workspace.machine_labels(machine.name)
+        columns[f"machine_label_{machine.name}"] = said["label"]
+        columns[f"machine_confidence_{machine.name}"] = said["confidence"]
+    return pd.DataFrame(columns)
+
+
+def _predictions(workspace: Workspace, n_rounds: int) -> pd.DataFrame:
+    """What the newest confidence-to-error map predicts: the likeliest code and each code's probability."""
+    names = workspace.study.codebook.names
+    said = evidence.machine(workspace)
+    error_map = evidence.fit_map(workspace, said, n_rounds)
+    probability = error_map.predict(said.labels, said.confidence)
+    frame = pd.DataFrame(probability, columns=[f"probability_{name}" for name in names])
+    frame.insert(0, "prediction", np.asarray(names, dtype=object)[probability.argmax(axis=1)])
+    return frame
+
+
+def _gold(workspace: Workspace, n_rounds: int) -> pd.DataFrame:
+    rows = pd.concat([workspace.store.read_frame(gold(number)) for number in range(1, n_rounds + 1)])
+    by_unit = rows.set_index("unit_id").reindex(workspace.units["unit_id"])
+    return by_unit.rename(columns={"label": "gold", "how": "gold_how"})[["gold", "gold_how"]]
+
+
+def _rectified(workspace: Workspace, rounds: list[Round], n_rounds: int) -> pd.DataFrame:
+    names = workspace.study.codebook.names
+    rectified = rectify(rounds, evidence.gold_codes(workspace, n_rounds), len(names))
+    return pd.DataFrame(rectified.labels, columns=[f"rectified_{name}" for name in names])
+
+
+def _inclusion_history(rounds: list[Round]) -> pd.DataFrame:
+    """The round that drew a unit (missing if none), and its probability in each round it was eligible for."""
+    drawn_in = np.sum([each.number * each.drawn for each in rounds], axis=0)
+    frame = pd.DataFrame({"round": drawn_in}).astype("Int64")
+    frame["round"] = frame["round"].mask(drawn_in == 0)
+    for each in rounds:
+        frame[f"inclusion_probability_{each.number:03d}"] = each.inclusion_probability
+    return frame

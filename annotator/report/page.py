@@ -1,0 +1,128 @@
+"""The report: one self-contained HTML page that says what was found, how, and at what cost."""
+
+from importlib.resources import files
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from annotator import __version__
+from annotator.report import figures
+from annotator.stages.collect import stored_codes
+from annotator.study import MeanEstimand
+from annotator.workspace import CORPUS, ESTIMATES, Workspace, gold, ledger
+from models.error_map import ErrorMap
+
+FLAGS = {
+    "outside_range": "The estimate fell outside the possible range; the interval is laid around its edge.",
+    "few_coded_units": "At most one coded unit bears on this number: the interval leans on the map.",
+    "not_valid": "Machine labels taken for true: shown for comparison, not a valid estimate.",
+    "confidence_sequence": "The interval holds at every look, since a stopping rule watches it.",
+    "not_valid_under_stopping": "An interval for a fixed number of codes; not valid with the stopping rule.",
+    "nonresponse_adjusted": "Some drawn units were never coded; probabilities were adjusted for that.",
+}
+
+
+def page(workspace: Workspace, n_rounds: int, error_map: ErrorMap) -> str:
+    """The report as of ``n_rounds`` closed rounds, as HTML text."""
+    study = workspace.study
+    estimates = workspace.store.read_frame(ESTIMATES)
+    calibration = error_map.calibration
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            study=study,
+            version=__version__,
+            n_units=len(workspace.units),
+            n_dropped=workspace.store.metadata(CORPUS)["n_dropped"],
+            n_rounds=n_rounds,
+            answers=[_answer(estimates, section, study.codebook.names) for section in study.estimands],
+            flags={
+                flag: words for flag, words in FLAGS.items() if estimates["flags"].str.contains(flag).any()
+            },
+            error_map=error_map,
+            reliability=_picture(figures.reliability_diagram(calibration)) if calibration else None,
+            rounds=[_round(workspace, number) for number in range(1, n_rounds + 1)],
+            coders=_coders(workspace, n_rounds),
+            machines=[_machine(workspace, machine.name) for machine in study.machine],
+        )
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FunctionLoader(lambda name: files("annotator.report").joinpath(name).read_text("utf-8")),
+        undefined=StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = lambda share: f"{100 * share:.1f}"
+    environment.filters["count"] = lambda value: f"{value:,.0f}"
+    return environment
+
+
+def _picture(svg: str) -> Markup:
+    return Markup(svg)
+
+
+def _answer(estimates: pd.DataFrame, section: MeanEstimand, labels: tuple[str, ...]) -> dict[str, Any]:
+    """One estimand: its newest numbers by method, and a picture."""
+    mine = estimates[estimates["estimand"] == section.name]
+    newest = mine[mine["round"] == mine["round"].max()]
+    rows = []
+    for (group, label), by_method in newest.groupby(["group", "label"], sort=False):
+        numbers = by_method.set_index("method").to_dict("index")
+        rows.append({"group": group, "label": label, **{m: numbers.get(m) for m in _METHODS}})
+    if section.by:
+        ours = newest[newest["method"] == "rounds"]
+        picture = figures.intervals_by_group(ours, list(labels), section.by)
+    else:
+        picture = figures.intervals_by_round(mine, list(labels))
+    return {"section": section, "rows": rows, "picture": _picture(picture)}
+
+
+_METHODS = ("rounds", "human_only", "machine_only")
+
+
+def _round(workspace: Workspace, number: int) -> dict[str, Any]:
+    rows, design = workspace.store.read_frame(ledger(number)), workspace.store.metadata(ledger(number))
+    drawn = rows[rows["drawn"]]
+    how = workspace.store.read_frame(gold(number))["how"].value_counts()
+    return {
+        "number": number,
+        "n_eligible": len(rows),
+        "n_drawn": len(drawn),
+        "lowest": rows["inclusion_probability"].min(),
+        "highest": rows["inclusion_probability"].max(),
+        "reason": design["reason"],
+        "error_map": design["error_map"],
+        "how": ", ".join(f"{count} {name}" for name, count in how.items()),
+    }
+
+
+def _coders(workspace: Workspace, n_rounds: int) -> list[dict[str, Any]]:
+    codes = pd.concat([stored_codes(workspace, number) for number in range(1, n_rounds + 1)])
+    return [
+        {
+            "coder": coder,
+            "n_coded": int((~rows["skipped"]).sum()),
+            "n_skipped": int(rows["skipped"].sum()),
+            "median_seconds": rows["lead_time"].median(),
+        }
+        for coder, rows in codes.groupby("coder")
+    ]
+
+
+def _machine(workspace: Workspace, annotator: str) -> dict[str, Any]:
+    rows = workspace.machine_labels(annotator)
+    failed = rows.loc[rows["status"] != "ok", "status"].value_counts()
+    return {
+        "annotator": annotator,
+        "n_labelled": int((rows["status"] == "ok").sum()),
+        "failed": ", ".join(f"{count} {status}" for status, count in failed.items()) or "none",
+        "tokens": int(rows[["tokens_in", "tokens_out"]].sum().sum()),
+        "cost": float(rows["cost"].sum()),
+    }

@@ -1,0 +1,86 @@
+"""The tables of a study: names, columns and types, in one place.
+
+Every Parquet file the project writes has one of these schemas.
+"""
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+MACHINE_LABELS = pa.schema(
+    [
+        ("unit_id", pa.string()),
+        ("annotator", pa.string()),
+        ("label", pa.string()),
+        ("confidence", pa.float64()),
+        ("logprob", pa.float64()),
+        ("status", pa.string()),
+        ("raw", pa.string()),
+        ("prompt_hash", pa.string()),
+        ("tokens_in", pa.int64()),
+        ("tokens_out", pa.int64()),
+        ("cost", pa.float64()),
+        ("seconds", pa.float64()),
+        ("attempts", pa.int32()),
+    ]
+)
+
+LEDGER = pa.schema(
+    [
+        ("unit_id", pa.string()),
+        ("round", pa.int32()),
+        ("inclusion_probability", pa.float64()),
+        ("score", pa.float64()),
+        ("error_probability", pa.float64()),
+        ("stratum", pa.int32()),
+        ("drawn", pa.bool_()),
+        ("purpose", pa.string()),
+        ("seed", pa.int64()),
+    ]
+)
+
+TASKS = pa.schema(
+    [("unit_id", pa.string()), ("task_id", pa.int64()), ("overlap", pa.int32()), ("position", pa.int32())]
+)
+
+CODES = pa.schema(
+    [
+        ("unit_id", pa.string()),
+        ("coder", pa.string()),
+        ("label", pa.string()),
+        ("lead_time", pa.float64()),
+        ("annotation_id", pa.int64()),
+        ("updated_at", pa.timestamp("us", tz="UTC")),
+        ("skipped", pa.bool_()),
+    ]
+)
+
+GOLD = pa.schema([("unit_id", pa.string()), ("label", pa.string()), ("how", pa.string())])
+
+ESTIMATES = pa.schema(
+    [
+        ("study", pa.string()),
+        ("round", pa.int32()),
+        ("estimand", pa.string()),
+        ("term", pa.string()),
+        ("label", pa.string()),
+        ("group", pa.string()),
+        ("method", pa.string()),
+        ("estimate", pa.float64()),
+        ("std_error", pa.float64()),
+        ("ci_low", pa.float64()),
+        ("ci_high", pa.float64()),
+        ("confidence_level", pa.float64()),
+        ("population", pa.string()),
+        ("n_units", pa.int64()),
+        ("n_human", pa.int64()),
+        ("n_effective", pa.float64()),
+        ("lambda", pa.float64()),
+        ("flags", pa.string()),
+    ]
+)
+
+
+def predictions(codes: Iterable[str]) -> pa.Schema:
+    """One row a unit, one probability column a code."""
+    return pa.schema([("unit_id", pa.string()), *((code, pa.float64()) for code in codes)])

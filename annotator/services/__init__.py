@@ -1,0 +1,21 @@
+"""The services of one project on this machine: a Prefect server, its worker, and a Label Studio server.
+
+``up`` starts what is missing, ``down`` stops what ``up`` started, ``find`` tells a command where the
+services of its project are, ``status`` whether they answer. Everything lives under ``<root>/.services``.
+"""
+
+from annotator.services.automation import ensure_zombie_automation
+from annotator.services.folder import Credentials, Services, find
+from annotator.services.lifecycle import down, up
+from annotator.services.status import ServiceStatus, status
+
+__all__ = [
+    "Credentials",
+    "ServiceStatus",
+    "Services",
+    "down",
+    "ensure_zombie_automation",
+    "find",
+    "status",
+    "up",
+]

@@ -1,0 +1,18 @@
+"""Stage: read the corpus once and keep it, so that everything after sees the same units."""
+
+import pyarrow as pa
+
+from annotator import corpus
+from annotator.workspace import CORPUS, Workspace
+
+
+def ingest(workspace: Workspace) -> str:
+    """Write ``corpus.parquet``. Raises CorpusError."""
+    table = corpus.read(workspace.study)
+    workspace.store.write(
+        CORPUS,
+        pa.Table.from_pandas(table.units, preserve_index=False).replace_schema_metadata(None),
+        workspace.provenance(study_id=workspace.study_id, n_dropped=table.n_dropped),
+    )
+    dropped = f", {table.n_dropped:,} rows left out for an empty text" if table.n_dropped else ""
+    return f"{len(table.units):,} units read{dropped}"

@@ -1,0 +1,37 @@
+"""Stage: the product, one row a unit in ``labels.parquet``, and the report."""
+
+import pyarrow as pa
+
+from annotator import evidence, product
+from annotator.report.page import page
+from annotator.workspace import ESTIMATES, LABELS, REPORT, Workspace
+
+
+def publish(workspace: Workspace, n_rounds: int) -> str:
+    """Write ``report.html`` and then ``labels.parquet``, which says that both are done."""
+    write_report(workspace, n_rounds)
+    table = pa.Table.from_pandas(product.labels(workspace, n_rounds), preserve_index=False)
+    workspace.store.write(
+        LABELS,
+        table.replace_schema_metadata(None),
+        workspace.provenance(rounds=n_rounds, asked=_asked(workspace)),
+    )
+    return f"labels and report written: {workspace.store.address(REPORT)}"
+
+
+def write_report(workspace: Workspace, n_rounds: int) -> None:
+    """Write ``report.html`` as of ``n_rounds`` closed rounds."""
+    error_map = evidence.fit_map(workspace, evidence.machine(workspace), n_rounds)
+    workspace.store.write_bytes(REPORT, page(workspace, n_rounds, error_map).encode())
+
+
+def is_current(workspace: Workspace, n_rounds: int) -> bool:
+    """Whether labels and report show ``n_rounds`` rounds and the estimates as they are."""
+    if not (workspace.store.exists(LABELS) and workspace.store.exists(REPORT)):
+        return False
+    metadata = workspace.store.metadata(LABELS)
+    return bool(metadata.get("rounds") == n_rounds and metadata.get("asked") == _asked(workspace))
+
+
+def _asked(workspace: Workspace) -> str:
+    return str(workspace.store.metadata(ESTIMATES)["asked"])

@@ -1,0 +1,71 @@
+"""Where a study stands and what is due next: read off the files alone."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from annotator.stages import label, publish, rectify
+from annotator.stages.collect import outstanding
+from annotator.stopping import is_narrow_enough
+from annotator.workspace import CORPUS, Workspace, codes, gold, ledger, tasks
+
+StageName = Literal[
+    "ingest", "label", "open_round", "send", "collect", "close_round", "rectify", "publish", "done"
+]
+
+
+@dataclass(frozen=True)
+class Step:
+    """The next due thing. ``round_number`` is 0 outside rounds."""
+
+    stage: StageName
+    round_number: int = 0
+
+    def __str__(self) -> str:
+        words = self.stage.replace("_", " ")
+        return f"{words} (round {self.round_number})" if self.round_number else words
+
+
+def next_step(workspace: Workspace) -> Step:
+    """The first stage whose files are not there yet; `collect` as long as coders are at work."""
+    if not workspace.store.exists(CORPUS):
+        return Step("ingest")
+    if label.pending(workspace):
+        return Step("label")
+    closed = n_closed_rounds(workspace)
+    if closed and not rectify.is_current(workspace, closed):
+        return Step("rectify", closed)
+    if closed and not publish.is_current(workspace, closed):
+        return Step("publish", closed)
+    if reason_to_end(workspace, closed):
+        return Step("done")
+    return _due_in_open_round(workspace, closed + 1)
+
+
+def n_closed_rounds(workspace: Workspace) -> int:
+    """How many rounds have their gold."""
+    number = 0
+    while workspace.store.exists(gold(number + 1)):
+        number += 1
+    return number
+
+
+def reason_to_end(workspace: Workspace, n_closed: int) -> str | None:
+    """Why no further round is opened, or None when one is."""
+    design = workspace.study.design
+    if n_closed >= design.rounds:
+        return f"all {design.rounds} rounds are closed"
+    if n_closed and is_narrow_enough(workspace, n_closed):
+        return f"the interval of '{design.stop.estimand}' is narrow enough" if design.stop else None
+    if sum(design.round_budget(r) for r in range(1, n_closed + 1)) >= len(workspace.units):
+        return "every unit of the corpus is coded"
+    return None
+
+
+def _due_in_open_round(workspace: Workspace, number: int) -> Step:
+    if not workspace.store.exists(ledger(number)):
+        return Step("open_round", number)
+    if not workspace.store.exists(tasks(number)):
+        return Step("send", number)
+    if workspace.store.exists(codes(number)) and outstanding(workspace, number).empty:
+        return Step("close_round", number)
+    return Step("collect", number)

@@ -1,0 +1,127 @@
+"""What the Prefect page shows of a study: tables, progress, links. Nothing here is a source of truth."""
+
+import re
+from typing import cast
+from uuid import UUID
+
+import pandas as pd
+from prefect.artifacts import (
+    create_link_artifact,
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+
+from annotator.coding.build import build as build_coding
+from annotator.progress import Progress
+from annotator.state import Step
+from annotator.status import latest_estimates, machines, status
+from annotator.workspace import REPORT, Workspace, ledger, tasks
+
+
+def key(workspace: Workspace, what: str) -> str:
+    """An artifact key: lower case letters, digits and dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", f"{workspace.study.name}-{what}".lower()).strip("-")
+
+
+def labelling_progress(workspace: Workspace, annotator: str) -> Progress:
+    """A bar that follows one machine annotator."""
+    created = create_progress_artifact(
+        progress=0.0,
+        key=key(workspace, f"labelling-{annotator}"),
+        description=f"Units labelled by {annotator}",
+    )
+
+    artifact = cast("UUID", created)
+
+    def show(done: int, total: int, what: str) -> None:
+        update_progress_artifact(
+            artifact, progress=100.0 * done / total, description=f"{what}: {done} of {total}"
+        )
+
+    return show
+
+
+def machine_labels(workspace: Workspace) -> None:
+    """How many units each machine annotator labelled, failed on, and what that took."""
+    _table(
+        machines(workspace),
+        key(workspace, "machine-labels"),
+        "Machine labels: successes, failures, tokens and money",
+    )
+
+
+def opened_round(workspace: Workspace, step: Step) -> None:
+    """What was drawn and why."""
+    path = ledger(step.round_number)
+    rows, design = workspace.store.read_frame(path), workspace.store.metadata(path)
+    drawn = rows[rows["drawn"]]
+    low, high = drawn["inclusion_probability"].min(), drawn["inclusion_probability"].max()
+    create_markdown_artifact(
+        markdown=(
+            f"# Round {step.round_number} of {workspace.study.name}\n\n"
+            f"* {len(drawn)} of {len(rows)} eligible units drawn\n"
+            f"* inclusion probabilities of the drawn: {low:.4f} to {high:.4f}\n"
+            f"* design: {design['reason']}\n* confidence-to-error map: {design['error_map']}\n"
+            f"* ledger: `{workspace.store.address(path)}`\n"
+        ),
+        key=key(workspace, f"round-{step.round_number}"),
+        description=f"Round {step.round_number}: what was drawn and why",
+    )
+
+
+def coding_link(workspace: Workspace, step: Step) -> None:
+    """Where the coders go."""
+    service = build_coding(workspace)
+    if service.address:
+        create_link_artifact(
+            link=service.address,
+            link_text=f"Code round {step.round_number} in Label Studio",
+            key=key(workspace, "coding"),
+            description=f"Coding of {workspace.study.name}",
+        )
+
+
+def coding_progress(workspace: Workspace, step: Step) -> None:
+    """How much of the round is coded, and by whom."""
+    found = status(workspace)
+    this = next((r for r in found.rounds if r.number == step.round_number), None)
+    if this is None or not workspace.store.exists(tasks(step.round_number)):
+        return
+    create_progress_artifact(
+        progress=100.0 * this.n_coded / max(this.n_drawn, 1),
+        key=key(workspace, f"coding-round-{this.number}"),
+        description=f"Round {this.number}: {this.n_coded} of {this.n_drawn} units coded",
+    )
+    _table(found.coders, key(workspace, "coders"), "Who coded how many, and the median seconds a code took")
+
+
+def estimates(workspace: Workspace) -> None:
+    """The newest intervals."""
+    rows = latest_estimates(workspace)
+    columns = ["round", "estimand", "label", "group", "estimate", "ci_low", "ci_high", "n_human", "flags"]
+    _table(
+        rows[columns].round(4),
+        key(workspace, "estimates"),
+        f"Estimates with {workspace.study.confidence_level:.0%} intervals",
+    )
+
+
+def report_link(workspace: Workspace) -> None:
+    """Where the report is."""
+    create_markdown_artifact(
+        markdown=f"# Report of {workspace.study.name}\n\n`{workspace.store.address(REPORT)}`\n",
+        key=key(workspace, "report"),
+        description="Where report.html was written",
+    )
+
+
+def _table(frame: pd.DataFrame, artifact_key: str, description: str) -> None:
+    if not frame.empty:
+        rows = frame.astype(object).where(frame.notna(), None)
+        create_table_artifact(
+            table={str(column): rows[column].to_list() for column in rows},
+            key=artifact_key,
+            description=description,
+        )

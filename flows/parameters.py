@@ -1,0 +1,31 @@
+"""What the flows are given, as the run form in the Prefect page shows it, and when a task is tried again."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from prefect import Task
+from prefect.client.schemas.objects import State, TaskRun
+from pydantic import Field
+
+from annotator.errors import AnnotatorError
+
+StudyFile = Annotated[
+    Path, Field(title="Study file", description="Path of the study.yaml, as the worker sees it.")
+]
+MaxSteps = Annotated[
+    int,
+    Field(
+        title="Steps at most",
+        description="How many due stages one run does; it ends earlier when people have to code.",
+        ge=1,
+        le=100,
+    ),
+]
+
+RETRY_DELAYS = [5.0, 20.0, 60.0]  # seconds; a scheduled run tries again anyway
+
+
+async def is_retryable(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool:
+    """Whether the same call may succeed later: the error says so itself."""
+    error = await state.aresult(raise_on_failure=False)
+    return isinstance(error, AnnotatorError) and error.retryable

@@ -1,0 +1,143 @@
+"""Patience, tokens and errors, against a small real HTTP server that answers as told."""
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from annotator.coding.label_studio_client import Client, NotFoundError, TokenAuth, pauses
+from annotator.errors import ServiceError, ServiceUnavailableError
+
+SECRET = "0123456789abcdef0123456789abcdef01234567"
+Answer = tuple[int, object]
+
+
+@dataclass
+class Stub:
+    url: str = ""
+    answers: list[Answer] = field(default_factory=list)
+    seen: list[tuple[str, str, str | None]] = field(default_factory=list)
+
+    def client(self, token: str = SECRET, patience: float = 2.0) -> Client:
+        return Client(self.url, TokenAuth(token), patience=patience)
+
+
+@pytest.fixture
+def stub() -> Iterator[Stub]:
+    state = Stub()
+
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            self.rfile.read(int(self.headers.get("content-length") or 0))
+            state.seen.append((self.command, self.path, self.headers.get("authorization")))
+            status, body = state.answers.pop(0)
+            data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("content-type", "text/html" if isinstance(body, str) else "application/json")
+            self.send_header("content-length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        do_GET = do_POST = do_PATCH = do_DELETE = _answer
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    state.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield state
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_a_busy_service_is_asked_again(stub: Stub, status: int) -> None:
+    stub.answers = [(status, {}), (200, {"fine": True})]
+    assert stub.client().get("/api/x") == {"fine": True}
+
+
+def test_patience_ends(stub: Stub) -> None:
+    stub.answers = [(503, {})] * 10
+    with pytest.raises(ServiceUnavailableError, match="503") as error:
+        stub.client(patience=0.6).get("/api/x")
+    assert error.value.retryable
+    assert 2 <= len(stub.seen) <= 4
+
+
+def test_what_may_have_been_carried_out_is_not_sent_twice(stub: Stub) -> None:
+    stub.answers = [(502, {}), (201, {})]
+    with pytest.raises(ServiceUnavailableError):
+        stub.client().post("/api/import", [])
+    assert len(stub.seen) == 1
+
+
+def test_nobody_listens() -> None:
+    client = Client("http://127.0.0.1:1", TokenAuth(SECRET), patience=0.0)
+    with pytest.raises(ServiceUnavailableError, match="cannot be reached"):
+        client.post("/api/import", [])
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_token_says_how_to_give_one(stub: Stub, status: int) -> None:
+    stub.answers = [(status, {"detail": "Invalid token."})]
+    with pytest.raises(ServiceError) as error:
+        stub.client().get("/api/x")
+    assert not error.value.retryable
+    assert "LABEL_STUDIO_API_KEY" in (error.value.hint or "")
+    assert SECRET not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "words"),
+    [
+        ((404, {"detail": "No Task"}), NotFoundError, "No Task"),
+        ((400, {"validation_errors": {"title": ["short"]}}), ServiceError, "short"),
+        ((302, {}), ServiceError, "sent on"),
+        ((200, "<html>"), ServiceError, "no JSON"),
+        ((500, "<html>oops"), ServiceError, "HTTP 500"),
+        ((500, {"detail": "database is locked"}), ServiceUnavailableError, "busy"),
+    ],
+)
+def test_other_answers_become_our_errors(
+    stub: Stub, answer: Answer, kind: type[ServiceError], words: str
+) -> None:
+    stub.answers = [answer]
+    with pytest.raises(kind, match=words):
+        stub.client(patience=0.0).get("/api/x")
+
+
+def test_deleting_what_is_gone_is_fine(stub: Stub) -> None:
+    stub.answers = [(404, {})]
+    stub.client().delete("/api/tasks/1/")
+
+
+def test_a_personal_token_is_exchanged_and_renewed(stub: Stub) -> None:
+    stub.answers = [(200, {"access": "first"}), (200, {}), (401, {}), (200, {"access": "second"}), (200, {})]
+    client = stub.client("head.body.signature")
+    client.get("/api/x")
+    client.get("/api/y")
+    assert stub.seen == [
+        ("POST", "/api/token/refresh/", None),
+        ("GET", "/api/x", "Bearer first"),
+        ("GET", "/api/y", "Bearer first"),
+        ("POST", "/api/token/refresh/", None),
+        ("GET", "/api/y", "Bearer second"),
+    ]
+
+
+@pytest.mark.parametrize("url", ["localhost:8080", "ftp://x", "http://", "http://[", ""])
+def test_a_wrong_address_is_said_at_once(url: str) -> None:
+    with pytest.raises(ServiceError, match="no address"):
+        Client(url, None)
+
+
+def test_pauses_grow_and_end() -> None:
+    found = list(pauses(20.0))
+    assert sum(found) == pytest.approx(20.0)
+    assert all(later > earlier for earlier, later in zip(found[:-2], found[1:-1], strict=True))
