@@ -64,8 +64,8 @@ def check(study: StudyPath, as_json: Json = False) -> None:
 @app.command()
 def up(root: Root = Path()) -> None:
     """Start Prefect and Label Studio on this machine, or use the ones already running."""
-    with console.out.status("starting") as spinner:
-        running = services.up(root, progress=spinner.update)
+    with console.spinner("starting") as progress:
+        running = services.up(root, progress=progress)
     console.out.print(f"Prefect       {running.prefect_page_url}")
     console.out.print(f"Label Studio  {running.label_studio_url}")
 
@@ -73,7 +73,8 @@ def up(root: Root = Path()) -> None:
 @app.command()
 def down(root: Root = Path()) -> None:
     """Stop what `annotator up` started here. No data is removed."""
-    stopped = services.down(root)
+    with console.spinner("stopping") as progress:
+        stopped = services.down(root, progress=progress)
     console.out.print(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")
 
 
@@ -83,7 +84,9 @@ def deploy(
     cron: Annotated[str, typer.Option(help="when `advance` runs")] = "*/5 * * * *",
 ) -> None:
     """Register the study's flows in Prefect, `advance` with a schedule."""
-    console.out.print(deploy_study(Workspace.open(study), cron))
+    with console.spinner("registering the flows with Prefect"):
+        message = deploy_study(Workspace.open(study), cron)
+    console.out.print(message, soft_wrap=True)
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """What a person at a terminal sees: progress bars, tables, errors."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pandas as pd
@@ -51,6 +51,16 @@ def _progress_lines() -> ProgressFunction:
             err.print(f"{what}: {done} of {total}")
 
     return show
+
+
+@contextmanager
+def spinner(what: str) -> Iterator[Callable[[str], None]]:
+    """A line that says what is being waited for; one line after the other where there is no terminal."""
+    if not err.is_terminal:
+        yield lambda message: err.print(message, soft_wrap=True)
+        return
+    with err.status(what) as shown:
+        yield shown.update
 
 
 def show_error(error: AnnotatorError) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from annotator import services
 from annotator.errors import ServiceError, StudyError
+from annotator.services.work_pool import ensure_work_pool
 from annotator.workspace import Workspace
 
 PREFECT_FILE = Path(__file__).parent.parent / "deployments" / "prefect.yaml"
@@ -26,7 +27,7 @@ def deploy(workspace: Workspace, cron: str) -> str:
             "no Prefect server is known",
             hint="`annotator up` starts one on this machine; or set PREFECT_API_URL to yours.",
         )
-    services.ensure_work_pool(api_url)
+    ensure_work_pool(api_url)
     services.ensure_zombie_automation(api_url)
     variables = {
         "PREFECT_API_URL": api_url,
@@ -36,7 +37,7 @@ def deploy(workspace: Workspace, cron: str) -> str:
         "ANNOTATOR_CRON": cron,
         "ANNOTATOR_PROJECT": str(local.root if local else study.folder),
     }
-    _run_prefect(["--no-prompt", "--prefect-file", str(PREFECT_FILE), "deploy", "--all"], variables)
+    _run_prefect(["--no-prompt", "deploy", "--prefect-file", str(PREFECT_FILE), "--all"], variables)
     page = api_url.removesuffix("/api")
     return f"deployed: advance/{study.name} runs at '{cron}', shown at {page}/deployments"
 

@@ -5,8 +5,6 @@ from typing import Any
 
 import pandas as pd
 
-from annotator.coding.build import build as build_coding
-from annotator.errors import AnnotatorError
 from annotator.stages.collect import outstanding, stored_codes
 from annotator.state import Step, n_closed_rounds, next_step, reason_to_end
 from annotator.workspace import CORPUS, ESTIMATES, Workspace, ledger, tasks
@@ -65,7 +63,7 @@ def status(workspace: Workspace) -> Status:
         coders=_coders(workspace, opened),
         machines=machines(workspace) if is_ingested and step.stage != "label" else pd.DataFrame(),
         estimates=latest_estimates(workspace),
-        coding_address=_coding_address(workspace),
+        coding_address=coding_address(workspace, opened),
         ended_because=reason_to_end(workspace, n_closed_rounds(workspace)) if step.stage == "done" else None,
     )
 
@@ -75,7 +73,9 @@ def latest_estimates(workspace: Workspace, method: str = "rounds") -> pd.DataFra
     if not workspace.store.exists(ESTIMATES):
         return pd.DataFrame()
     rows = workspace.store.read_frame(ESTIMATES)
-    return rows[(rows["round"] == rows["round"].max()) & (rows["method"] == method)].reset_index(drop=True)
+    is_newest = (rows["round"] == rows["round"].max()) & (rows["method"] == method)
+    newest: pd.DataFrame = rows.loc[is_newest].reset_index(drop=True)
+    return newest
 
 
 def _opened_rounds(workspace: Workspace) -> int:
@@ -126,8 +126,7 @@ def machines(workspace: Workspace) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _coding_address(workspace: Workspace) -> str | None:
-    try:
-        return build_coding(workspace).address
-    except AnnotatorError:
-        return None
+def coding_address(workspace: Workspace, round_number: int) -> str | None:
+    """Where the coders of a round go, if it has been sent and people have to go somewhere."""
+    path = tasks(round_number)
+    return workspace.store.metadata(path)["address"] or None if workspace.store.exists(path) else None

@@ -1,7 +1,7 @@
 """Flow `advance`: the tick. Does the due things of a study one after the other, and ends.
 
 Triggered by its schedule. Needs whatever the due stages need. It never waits for a person: when coders
-have to code, the run completes as `Waiting`, and a later run picks up what they have done.
+have to code, the run completes and says so, and a later run picks up what they have done.
 """
 
 from collections.abc import Callable
@@ -46,7 +46,7 @@ def advance(study: StudyFile, max_steps: MaxSteps = 20) -> State[str]:
         with Workspace.open(study).lock():
             return _advance(study, max_steps)
     except BusyError as error:
-        return Completed(name="Busy", message=error.message)
+        return Completed(message=error.message)
 
 
 def _advance(study: Path, max_steps: int) -> State[str]:
@@ -55,9 +55,9 @@ def _advance(study: Path, max_steps: int) -> State[str]:
         workspace = Workspace.open(study)
         step = next_step(workspace)
         if step.stage == "done":
-            return Completed(name="Done", message="the study is done")
+            return Completed(message="the study is done")
         message = STAGES[step.stage](study)
         get_run_logger().info(f"{step}: {message}")
         if is_waiting(workspace, step):
-            return Completed(name="Waiting", message=message)
+            return Completed(message=f"waiting for people: {message}")
     return Completed(message=message)

@@ -13,10 +13,9 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 
-from annotator.coding.build import build as build_coding
 from annotator.progress import Progress
 from annotator.state import Step
-from annotator.status import latest_estimates, machines, status
+from annotator.status import coding_address, latest_estimates, machines, status
 from annotator.workspace import REPORT, Workspace, ledger, tasks
 
 
@@ -73,10 +72,10 @@ def opened_round(workspace: Workspace, step: Step) -> None:
 
 def coding_link(workspace: Workspace, step: Step) -> None:
     """Where the coders go."""
-    service = build_coding(workspace)
-    if service.address:
+    address = coding_address(workspace, step.round_number)
+    if address:
         create_link_artifact(
-            link=service.address,
+            link=address,
             link_text=f"Code round {step.round_number} in Label Studio",
             key=key(workspace, "coding"),
             description=f"Coding of {workspace.study.name}",

@@ -84,7 +84,7 @@ class LabelStudio:
                 f"Label Studio took the import but has no task for {len(lost)} units, such as {lost[0]!r}",
                 hint="Send again; if it happens again, look at the log of Label Studio.",
             )
-        self._set_overlap({int(kept[task.unit_id]["id"]): task.overlap for task in tasks}, kept)
+        self._set_overlap({kept[task.unit_id]["id"]: int(task.overlap) for task in tasks}, kept)
         return tasks_frame(
             {
                 "unit_id": task.unit_id,

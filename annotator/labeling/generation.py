@@ -2,7 +2,7 @@
 
 import contextlib
 import copy
-import os
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -66,14 +66,11 @@ class ChatModel:
         room = self._context - most_tokens
         fitting = [prompt for prompt in prompts if len(prompt) <= room]
         completions = iter(self._complete(fitting, most_tokens))
-        return [
-            next(completions)
-            if len(prompt) <= room
-            else Fault(
-                "refused", f"the prompt of {len(prompt)} tokens does not fit the model's {self._context}"
-            )
-            for prompt in prompts
-        ]
+        return [next(completions) if len(prompt) <= room else self._misfit(prompt) for prompt in prompts]
+
+    def _misfit(self, prompt: list[int]) -> Fault:
+        message = f"the prompt of {len(prompt)} tokens does not fit the model's {self._context}"
+        return Fault("refused", message)
 
     def _tokens(self, conversations: Sequence[Conversation]) -> list[list[int]]:
         from jinja2 import TemplateError  # noqa: PLC0415
@@ -81,7 +78,10 @@ class ChatModel:
         try:
             texts = [
                 self._tokenizer.apply_chat_template(
-                    list(turns), tokenize=False, add_generation_prompt=True, enable_thinking=False
+                    [{"role": turn["role"], "content": self._as_words(turn["content"])} for turn in turns],
+                    tokenize=False,
+                    add_generation_prompt=True,
+                    enable_thinking=False,
                 )
                 for turns in conversations
             ]
@@ -92,6 +92,12 @@ class ChatModel:
             ) from error
         encoded: list[list[int]] = self._tokenizer(texts, add_special_tokens=False)["input_ids"]
         return encoded
+
+    def _as_words(self, content: str) -> str:
+        """The content with nothing in it that the tokenizer takes for the end of a turn or the like."""
+        for token in self._control_tokens:
+            content = content.replace(token, f"{token[0]}\N{ZERO WIDTH SPACE}{token[1:]}")
+        return content
 
     def _complete(self, prompts: list[list[int]], most_tokens: int) -> list[Completion]:
         import torch  # noqa: PLC0415 (slow to import)
@@ -139,7 +145,7 @@ class ChatModel:
         ends = [position for position, token in enumerate(ids) if token in self._end_tokens]
         body = ids[: ends[0]] if ends else ids
         so_far = [self._decode(body[:length]) for length in range(len(body) + 1)]
-        pieces = [after[len(before) :] for before, after in zip(so_far, so_far[1:], strict=False)]
+        pieces = [after[len(before) :] for before, after in itertools.pairwise(so_far)]
         return Completion(
             text=so_far[-1],
             ending="stop" if ends else "length",
@@ -162,16 +168,19 @@ class ChatModel:
         from transformers import DynamicCache  # noqa: PLC0415
         from transformers.cache_utils import DynamicLayer  # noqa: PLC0415
 
-        tokens = os.path.commonprefix(self._tokens(self._examples))[:-_SEAM]
+        one, other = self._tokens(self._examples)
+        parting = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
+        tokens = one[: max(0, parting - _SEAM)]
         if not tokens or len(tokens) > self._context:
             return _Prefix([], None)
         with torch.inference_mode():
             output = self._model(torch.tensor([tokens], device=self._model.device), use_cache=True)
         memory = output.past_key_values
-        plain = isinstance(memory, DynamicCache) and all(
-            type(layer) is DynamicLayer for layer in memory.layers
-        )
-        return _Prefix(tokens, memory) if plain else _Prefix([], None)
+        if type(memory) is not DynamicCache or any(
+            type(layer) is not DynamicLayer for layer in memory.layers
+        ):
+            return _Prefix([], None)
+        return _Prefix(tokens, memory)
 
     @cached_property
     def _tokenizer(self) -> Any:
@@ -184,17 +193,25 @@ class ChatModel:
         return tokenizer
 
     @cached_property
+    def _control_tokens(self) -> tuple[str, ...]:
+        added = self._tokenizer.added_tokens_decoder.values()
+        return tuple(token.content for token in added if token.special)
+
+    @cached_property
     def _model(self) -> Any:
         import torch  # noqa: PLC0415
-        from transformers import AutoModelForCausalLM, GenerationConfig  # noqa: PLC0415
+        import transformers  # noqa: PLC0415
 
         device = self._wanted_device or ("cuda" if torch.cuda.is_available() else "cpu")
         dtype = torch.float32 if device == "cpu" else "auto"
         with _loading(self.path):
-            model = AutoModelForCausalLM.from_pretrained(self.path, dtype=dtype, trust_remote_code=False)
+            model: Any = transformers.AutoModelForCausalLM.from_pretrained(
+                self.path, dtype=dtype, trust_remote_code=False
+            )
         # What the model's author recommends for sampling would only disturb greedy decoding.
         ends = model.generation_config.eos_token_id
-        model.generation_config = GenerationConfig(
+        settings: Any = transformers.GenerationConfig
+        model.generation_config = settings(
             eos_token_id=self._tokenizer.eos_token_id if ends is None else ends,
             pad_token_id=self._tokenizer.pad_token_id,
             bos_token_id=model.generation_config.bos_token_id,
@@ -227,8 +244,9 @@ def _chosen_logprobs(logits: Sequence["Tensor"], said: "Tensor") -> list[list[fl
 @contextlib.contextmanager
 def _loading(path: str) -> Iterator[None]:
     """Without progress bars, and with errors a user can act on."""
-    from transformers.utils import logging  # noqa: PLC0415
+    import transformers  # noqa: PLC0415
 
+    logging: Any = transformers.utils.logging
     bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
@@ -237,7 +255,8 @@ def _loading(path: str) -> Iterator[None]:
         reason = str(error).strip().partition("\n")[0]
         raise ServiceError(
             f"the model {path} cannot be loaded: {reason}",
-            hint="Give the folder of a causal language model, or its id on the hub (which needs the internet once).",
+            hint="Give the folder of a causal language model, or its id on the hub "
+            "(which needs the internet once).",
         ) from error
     finally:
         if bars:

@@ -8,6 +8,7 @@ on, or of ``annotator up`` between starting a server and writing that down.
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -113,13 +114,11 @@ def stop(mark: str, record: ProcessRecord | None, grace: float = 20.0) -> bool:
     if not family:
         return False
     _signal(family, force=False)
-    psutil.wait_procs(family, timeout=grace)
+    _wait(family, grace)
     # Read again rather than kill the rest: a child may have been born meanwhile.
     survivors = _family(mark, record)
     _signal(survivors, force=True)
-    _, survivors = psutil.wait_procs(survivors, timeout=10)
-    survivors = [process for process in survivors if _runs(process)]
-    if survivors:
+    if not _wait(survivors, 10.0):
         raise ServiceError(f"Process {survivors[0].pid} cannot be stopped.")
     return True
 
@@ -153,6 +152,16 @@ def _signal(family: Iterable[psutil.Process], force: bool) -> None:
                 process.terminate()
         except psutil.NoSuchProcess:
             continue
+
+
+def _wait(family: Sequence[psutil.Process], seconds: float) -> bool:
+    # Not psutil.wait_procs: it waits for zombies, and in a container nobody may ever collect them.
+    end = time.monotonic() + seconds
+    while any(_runs(process) for process in family):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def _runs(process: psutil.Process) -> bool:

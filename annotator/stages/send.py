@@ -15,7 +15,7 @@ def send(workspace: Workspace, round_number: int) -> str:
     service = build(workspace)
     wanted = planned_tasks(workspace, round_number)
     sent = service.send(round_number, wanted)
-    workspace.write(tasks(round_number), sent, schema.TASKS, round=round_number)
+    workspace.write(tasks(round_number), sent, schema.TASKS, round=round_number, address=service.address)
     return f"{len(sent)} units to be coded in {service.describe()}"
 
 

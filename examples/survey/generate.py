@@ -51,7 +51,15 @@ STYLES = {
 # Themes without a problem in them: nobody writes "I don't know is the biggest problem, then crime".
 BARE = {"unsure", "stray", "blank"}
 BARE_STYLES = {"fragment": 0.45, "plaint": 0.45, "sarcasm": 0.10}
-TEXTING = {"people": "ppl", "because": "bc", "you": "u", "before": "b4", "and": "&", "for": "4", "really": "rly"}
+TEXTING = {
+    "people": "ppl",
+    "because": "bc",
+    "you": "u",
+    "before": "b4",
+    "and": "&",
+    "for": "4",
+    "really": "rly",
+}
 RANT_JOINTS = (". ", ". ", ", ", "! ", " and ", " - ", "... ")
 KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 

@@ -1,0 +1,206 @@
+"""The whole loop on invented survey answers: real servers, a real model, real tasks, simulated or real coders.
+
+python examples/survey/demo.py                     two simulated coders code through Label Studio
+python examples/survey/demo.py --coders human      stops where people have to code; run it again after
+python examples/survey/demo.py --machine served    the model behind `transformers serve`
+python examples/survey/demo.py --fresh             forget the last demo and start over
+"""
+
+import argparse
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import generate
+import httpx
+import numpy as np
+import pandas as pd
+from served_model import served_model
+
+from annotator import console, services
+from annotator.advance import is_waiting
+from annotator.coding.accounts import ensure_account
+from annotator.coding.build import build as build_coding
+from annotator.coding.label_studio import LabelStudio
+from annotator.coding.simulated import SimulatedCoder, code_all
+from annotator.deploy import deploy
+from annotator.errors import AnnotatorError, ServiceError
+from annotator.services import Services
+from annotator.state import Step, next_step
+from annotator.status import latest_estimates
+from annotator.workspace import REPORT, Workspace, tasks
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+DATA = HERE / "data"
+CODERS = {"anna@example.org": 0.06, "ben@example.org": 0.10}  # share of answers coded wrongly
+TERMINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+
+
+def main() -> None:
+    """Run the demo as far as it goes."""
+    options = _options()
+    study_file = HERE / ("study.yaml" if options.machine == "local" else "study-served.yaml")
+    try:
+        _make_corpus()
+        if options.fresh:
+            shutil.rmtree(Workspace.open(study_file).store.root, ignore_errors=True)
+        with console.spinner("starting the services") as progress:
+            running = services.up(ROOT, progress=progress)
+        console.out.print(
+            f"Prefect       {running.prefect_page_url}\nLabel Studio  {running.label_studio_url}"
+        )
+        with served_model(options.machine == "served"):
+            is_done = _advance_until_done(study_file, running, options.coders)
+        if is_done:
+            _show_result(Workspace.open(study_file))
+    except AnnotatorError as error:
+        console.show_error(error)
+        sys.exit(error.exit_code)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--coders", choices=("simulated", "human"), default="simulated")
+    parser.add_argument("--machine", choices=("local", "served"), default="local")
+    parser.add_argument("--fresh", action="store_true", help="forget the last demo and start over")
+    return parser.parse_args()
+
+
+def _make_corpus() -> None:
+    if not (DATA / "responses.csv").exists():
+        generate.write(generate.survey(np.random.default_rng(generate.SEED), generate.SIZE), DATA)
+
+
+def _advance_until_done(study_file: Path, running: Services, coders: str) -> bool:
+    """Let Prefect's worker advance the study, coding in between; False where people have to code."""
+    workspace = Workspace.open(study_file)
+    if next_step(workspace).stage == "done":
+        console.out.print("This demo is done already; `make demo DEMO_ARGS=--fresh` starts it over.")
+        return True
+    with console.spinner("registering the flows"):
+        console.out.print(deploy(workspace, cron="*/10 * * * *"), soft_wrap=True)
+    assert running.prefect_api_url is not None
+    while True:
+        message = _run_flow(running.prefect_api_url, workspace.study.name)
+        workspace = Workspace.open(study_file)
+        step = next_step(workspace)
+        console.out.print(f"[bold]advance[/bold]: {message}; next: {step}")
+        if step.stage == "done":
+            return True
+        if is_waiting(workspace, step):
+            if coders == "human":
+                _ask_people(workspace, running)
+                return False
+            _code(workspace, running, step)
+
+
+def _run_flow(api_url: str, study_name: str) -> str:
+    """One run of the deployment `advance`, on the worker, shown in the Prefect page; its last message."""
+    with httpx.Client(base_url=api_url, timeout=60, trust_env=False) as prefect:
+        deployment = prefect.get(f"/deployments/name/advance/{study_name}").raise_for_status().json()
+        created = prefect.post(f"/deployments/{deployment['id']}/create_flow_run", json={})
+        run = created.raise_for_status().json()
+        with console.spinner("waiting for the worker") as progress:
+            shown = None
+            while run["state_type"] not in TERMINAL:
+                time.sleep(1)
+                run = prefect.get(f"/flow_runs/{run['id']}").raise_for_status().json()
+                if shown != run["state_name"]:
+                    shown = run["state_name"]
+                    progress(f"flow run {run['name']}: {shown}")
+        state = run["state"]
+        if run["state_type"] in {"FAILED", "CRASHED"}:
+            raise ServiceError(
+                f"the flow run {run['name']} ended as {run['state_name']}: {state.get('message')}",
+                hint=f"Its log: {api_url.removesuffix('/api')}/runs/flow-run/{run['id']}",
+            )
+        return str(state.get("message") or run["state_name"])
+
+
+def _code(workspace: Workspace, running: Services, step: Step) -> None:
+    """Two coders with accounts of their own code what waits for them."""
+    service = build_coding(workspace)
+    assert isinstance(service, LabelStudio)
+    reference = _reference()
+    coders = []
+    for number, (email, error_rate) in enumerate(CODERS.items()):
+        password = f"demo-{workspace.study_id[:16]}"
+        ensure_account(running.label_studio_url, running.credentials().token, email, password)
+        coders.append(
+            SimulatedCoder(
+                running.label_studio_url,
+                email,
+                password,
+                answers=reference,
+                error_rate=error_rate,
+                codes=workspace.study.codebook.names,
+                rng=np.random.default_rng([workspace.study.seed, number]),
+            )
+        )
+    wanted = int(workspace.store.read_frame(tasks(step.round_number))["overlap"].sum())
+    with console.progress_bar() as progress:
+        by_coder = code_all(coders, service.project_id, total=wanted, progress=progress)
+    told = ", ".join(f"{email} {count}" for email, count in by_coder.items())
+    console.out.print(f"[bold]coding[/bold] round {step.round_number}: {told}")
+
+
+def _ask_people(workspace: Workspace, running: Services) -> None:
+    console.out.print(
+        f"\nPeople code now, at {build_coding(workspace).address}\n"
+        f"Sign in as {running.credentials().username}; the password is in {running.root}/.services/credentials.json."
+        " Further coders sign up through Organization > Invite people.\n"
+        "When they have coded: annotator advance examples/survey/study.yaml, or this command again,"
+        " or wait for the schedule.",
+        soft_wrap=True,
+    )
+
+
+def _reference() -> Mapping[str, str]:
+    rows = pd.read_csv(DATA / "reference.csv", dtype=str)
+    return dict(zip(rows["respondent_id"], rows["reference"], strict=True))
+
+
+def _show_result(workspace: Workspace) -> None:
+    """The estimates beside the truth, which this example alone knows."""
+    units = workspace.units
+    reference = units["unit_id"].map(_reference())
+    estimates = latest_estimates(workspace)
+    truth = []
+    for row in estimates.itertuples():
+        by = next(e.by for e in workspace.study.estimands if e.name == row.estimand)
+        chosen = reference if by is None else reference[units[by].astype(str) == row.group]
+        truth.append(float((chosen == row.label).mean()))
+    covered = [
+        low <= true <= high
+        for low, true, high in zip(estimates["ci_low"], truth, estimates["ci_high"], strict=True)
+    ]
+    machine = latest_estimates(workspace, "machine_only")["estimate"]
+    shown = estimates[["estimand", "label", "group"]].assign(
+        reference=[f"{true:.3f}" for true in truth],
+        rectified=estimates["estimate"].map("{:.3f}".format),
+        interval=[
+            f"{low:.3f} to {high:.3f}"
+            for low, high in zip(estimates["ci_low"], estimates["ci_high"], strict=True)
+        ],
+        covered=["yes" if is_in else "no" for is_in in covered],
+        **{
+            "machine alone": machine.map("{:.3f}".format),
+            "codes": estimates["n_human"],
+            "worth": estimates["n_effective"].round().astype(int),
+        },
+    )
+    console.show_frame(
+        shown,
+        f"Estimates after {workspace.study.design.rounds} rounds, {workspace.study.confidence_level:.0%} intervals",
+    )
+    console.out.print(f"{sum(covered)} of {len(covered)} intervals cover the reference value.")
+    console.out.print(f"Report: {workspace.store.address(REPORT)}", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

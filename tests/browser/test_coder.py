@@ -1,0 +1,113 @@
+"""A coder at work: logs in, reads the codebook, codes by keyboard, and the code arrives."""
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from annotator.codebook import Code, Codebook
+from annotator.coding.accounts import ensure_account
+from annotator.coding.label_studio import LabelStudio
+from annotator.coding.protocol import Task
+from annotator.services import Services
+
+pytestmark = [pytest.mark.integration, pytest.mark.browser]
+
+EMAIL, PASSWORD = "browser@example.com", "coder-password-1"
+PATIENCE = 60_000  # milliseconds: the page's scripts are large and the machine may be busy
+SUBMIT = "Control+Enter"
+BOOK = Codebook(
+    question='Which problem is the "most important" one, <b>by</b> the $text?',
+    labels=[
+        Code(name="economy", definition="Jobs, prices, taxes.", examples=("everything costs <too> much",)),
+        Code(name="$health & care", definition="Hospitals, insurance. " * 10),
+        Code(name="other"),
+    ],
+)
+LONG = ("A long answer \N{THINKING FACE} with <i>markup</i> that is text. " * 60 + "\n\n") * 3 + "x" * 400
+
+
+@pytest.fixture
+def service(label_studio: Services) -> LabelStudio:
+    return LabelStudio(
+        label_studio.label_studio_url,
+        label_studio.credentials().token,
+        "browser test",
+        BOOK,
+        study_id=uuid.uuid4().hex,
+    )
+
+
+@pytest.fixture
+def page(browser: Browser, label_studio: Services) -> Iterator[Page]:
+    """A logged-in coder's page."""
+    expect.set_options(timeout=PATIENCE)
+    url = label_studio.label_studio_url
+    ensure_account(url, label_studio.credentials().token, EMAIL, PASSWORD)
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    page.goto(f"{url}/user/login/")
+    page.fill("input[name=email]", EMAIL)
+    page.fill("input[name=password]", PASSWORD)
+    page.click("button[type=submit]")
+    page.wait_for_url(lambda address: "/user/login" not in address)
+    yield page
+    context.close()
+
+
+def open_task(page: Page, service: LabelStudio) -> None:
+    """The address a coder is given; the instructions open first and are closed by keyboard."""
+    page.goto(service.address)
+    instructions = page.get_by_text("Labeling Instructions")
+    expect(instructions).to_be_visible()
+    expect(page.get_by_text("everything costs <too> much").first).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(instructions).to_be_hidden()
+
+
+def test_a_text_is_coded_by_keyboard_and_the_code_is_collected(page: Page, service: LabelStudio) -> None:
+    sent = service.send(1, [Task("first", "Hospitals are <b>full</b> & closing."), Task("second", "Rents!")])
+    open_task(page, service)
+    expect(page.get_by_text("Hospitals are <b>full</b> & closing.")).to_be_visible()
+    page.keyboard.press("2")
+    expect(page.get_by_role("radio").nth(1)).to_be_checked()
+    page.keyboard.press(SUBMIT)
+    expect(page.get_by_text("Rents!")).to_be_visible()
+
+    codes = service.collect(sent)
+    assert codes[["unit_id", "coder", "label", "skipped"]].to_numpy().tolist() == [
+        ["first", EMAIL, "$health & care", False]
+    ]
+    assert codes["lead_time"][0] > 0
+
+
+def test_the_page_is_readable_with_a_long_text(page: Page, service: LabelStudio) -> None:
+    service.send(1, [Task("long", LONG)])
+    open_task(page, service)
+    expect(
+        page.get_by_role("heading", name='Which problem is the "most important" one, <b>by</b> the $')
+    ).to_be_visible()
+    for code, key in zip(BOOK.labels, ["[1]", "[2]", "[3]"], strict=True):
+        expect(page.get_by_text(code.name, exact=True)).to_be_in_viewport()
+        expect(page.get_by_text(key, exact=True)).to_be_in_viewport()
+    expect(page.get_by_text("Jobs, prices, taxes.")).to_be_visible()
+    width = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+    assert width[0] == width[1]
+    text = page.locator(".coding .unit").bounding_box()
+    assert text is not None
+    assert text["x"] + text["width"] <= 1280
+    page.mouse.move(text["x"] + 50, text["y"] + 50)
+    page.mouse.wheel(0, text["height"] / 2)
+    # However far the text is scrolled, the codes stay in sight.
+    expect(page.get_by_text("other", exact=True)).to_be_in_viewport()
+
+
+def test_nothing_can_be_submitted_without_a_code(page: Page, service: LabelStudio) -> None:
+    sent = service.send(1, [Task("only", "Rents!")])
+    open_task(page, service)
+    page.keyboard.press(SUBMIT)
+    page.keyboard.press("3")
+    expect(page.get_by_role("radio").nth(2)).to_be_checked()
+    assert service.collect(sent).empty

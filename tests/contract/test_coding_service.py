@@ -1,0 +1,98 @@
+"""What every coding service keeps, whoever codes: one test class, each implementation through it."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from annotator import schema
+from annotator.codebook import Code, Codebook
+from annotator.coding.accounts import ensure_account
+from annotator.coding.label_studio import LabelStudio
+from annotator.coding.protocol import CodingService, Task
+from annotator.coding.replay import ReplayCoding
+from annotator.coding.simulated import SimulatedCoder
+
+BOOK = Codebook(question="Which problem?", labels=[Code(name="jobs"), Code(name='"health" & <care>')])
+TASKS = [Task(f"unit {number}", f"Text {number} \N{THINKING FACE}\nline 2") for number in (3, 1, 2)]
+TRUTH = {"unit 1": BOOK.names[0], "unit 2": BOOK.names[1], "unit 3": BOOK.names[1]}
+
+
+@dataclass
+class Case:
+    service: CodingService
+    code_everything: Callable[[], object]
+
+
+@pytest.fixture(params=["replay", pytest.param("label_studio", marks=pytest.mark.integration)])
+def case(request: pytest.FixtureRequest) -> Case:
+    if request.param == "replay":
+        return Case(ReplayCoding(TRUTH, BOOK), lambda: None)
+    running = request.getfixturevalue("label_studio")
+    url, token = running.label_studio_url, running.credentials().token
+    service = LabelStudio(url, token, "contract", BOOK, study_id=uuid.uuid4().hex)
+
+    def code_everything() -> int:
+        email, password = "contract@example.com", "coder-password-1"
+        ensure_account(url, token, email, password)
+        coder = SimulatedCoder(
+            url,
+            email,
+            password,
+            answers=TRUTH,
+            error_rate=0.0,
+            codes=BOOK.names,
+            rng=np.random.default_rng(0),
+        )
+        return coder.code(service.project_id)
+
+    return Case(service, code_everything)
+
+
+def has_schema(frame: pd.DataFrame, expected: pa.Schema) -> bool:
+    """Whether the frame has these columns and its values fit their types without loss."""
+    fits = pa.Table.from_pandas(frame, schema=expected, preserve_index=False, safe=True)
+    return list(frame.columns) == expected.names and fits.num_rows == len(frame)
+
+
+def test_a_round_from_sending_to_codes(case: Case) -> None:
+    service = case.service
+    sent = service.send(1, TASKS)
+    assert has_schema(sent, schema.TASKS)
+    assert sent["unit_id"].tolist() == [task.unit_id for task in TASKS]
+    assert sent["position"].tolist() == [0, 1, 2]
+    assert sent["task_id"].is_monotonic_increasing
+    assert sent["task_id"].is_unique
+    pd.testing.assert_frame_equal(service.send(1, TASKS), sent)
+    assert service.missing(sent) == []
+
+    case.code_everything()
+    codes = service.collect(sent)
+    assert has_schema(codes, schema.CODES)
+    assert dict(zip(codes["unit_id"], codes["label"], strict=True)) == TRUTH
+    assert not codes["skipped"].any()
+    assert codes["annotation_id"].is_unique
+    pd.testing.assert_frame_equal(service.collect(sent), codes)
+    pd.testing.assert_frame_equal(service.send(1, TASKS), sent)
+
+
+def test_only_what_is_asked_for_is_collected(case: Case) -> None:
+    sent = case.service.send(1, TASKS)
+    case.code_everything()
+    assert case.service.collect(sent.iloc[:1])["unit_id"].tolist() == ["unit 3"]
+
+
+def test_nothing_gives_empty_tables(case: Case) -> None:
+    sent = case.service.send(1, [])
+    codes = case.service.collect(sent)
+    assert has_schema(sent, schema.TASKS)
+    assert has_schema(codes, schema.CODES)
+    assert len(sent) == len(codes) == 0
+
+
+def test_it_can_be_named(case: Case) -> None:
+    assert case.service.describe()
