@@ -4,12 +4,14 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from annotator import corpus
 from annotator.coding.build import build as build_coding
 from annotator.errors import AnnotatorError, StudyError
 from annotator.labeling.build import build as build_machine
+from annotator.study import Machine
 from annotator.workspace import Workspace
 
 FREE_BYTES_WANTED = 1 << 30
@@ -32,9 +34,7 @@ def check(workspace: Workspace) -> Iterator[Finding]:
     )
     yield _look("corpus", lambda: _corpus(workspace))
     for machine in study.machine:
-        yield _look(
-            f"machine annotator {machine.name}", lambda m=machine: build_machine(workspace, m).check()
-        )
+        yield _look(f"machine annotator {machine.name}", partial(_machine, workspace, machine))
     yield _look("coding", lambda: build_coding(workspace).check())
     yield _look("output", lambda: _output(workspace))
 
@@ -44,6 +44,10 @@ def _look(what: str, look: Callable[[], str]) -> Finding:
         return Finding(what, look())
     except AnnotatorError as error:
         return Finding(what, error.message, error)
+
+
+def _machine(workspace: Workspace, machine: Machine) -> str:
+    return build_machine(workspace, machine).check()
 
 
 def _corpus(workspace: Workspace) -> str:

@@ -64,6 +64,11 @@ class LabelStudio:
         """The service in a few words."""
         return f"Label Studio at {self._client.url}"
 
+    def check(self) -> str:
+        """Whether the service answers and the token is good. Raises ServiceError."""
+        account = self._client.get("/api/current-user/whoami")
+        return f"{self.describe()}, as {account['email']}"
+
     def send(self, round_number: int, tasks: Sequence[Task]) -> pd.DataFrame:
         """Make sure that each unit has one task, in the order given. Raises ServiceError.
 

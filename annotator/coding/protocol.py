@@ -34,6 +34,10 @@ class CodingService(Protocol):
         """The service in a few words, for logs and tables."""
         ...
 
+    def check(self) -> str:
+        """Whether coding could start, without changing anything. Raises AnnotatorError where it could not."""
+        ...
+
     def send(self, round_number: int, tasks: Sequence[Task]) -> pd.DataFrame:
         """Make sure that exactly one task a unit is there, in the order given.
 

@@ -41,6 +41,12 @@ class ReplayCoding:
         """The service in a few words."""
         return f"codes on record for {len(self._codes)} units"
 
+    def check(self) -> str:
+        """Every unit needs a code of the codebook, since any may be drawn. Raises CorpusError."""
+        for unit_id in self._codes:
+            self._code(unit_id)
+        return self.describe()
+
     def send(self, round_number: int, tasks: Sequence[Task]) -> pd.DataFrame:
         """One row a unit, numbered in the order given. Raises CorpusError where a unit has no valid code."""
         for task in tasks:
@@ -71,7 +77,7 @@ class ReplayCoding:
         if name not in self._names:
             found = f"{name!r}, which is not in the codebook" if name else "none"
             raise CorpusError(
-                f"unit {unit_id!r} was drawn but its human code on record is {found}",
+                f"unit {unit_id!r} has no usable human code: on record is {found}",
                 hint=f"Every unit needs one of: {', '.join(sorted(self._names))}.",
             )
         return name

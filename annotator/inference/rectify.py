@@ -42,6 +42,11 @@ class Round:
     weight: float | None = None
 
     @property
+    def is_census(self) -> bool:
+        """Whether every unit that was left is certain to be drawn."""
+        return bool(np.all(self.inclusion_probability[~self.known] == 1.0))
+
+    @property
     def expected_size(self) -> float:
         """The expected number of units drawn: the sum of the inclusion probabilities."""
         return float(self.inclusion_probability[~self.known].sum())
@@ -124,7 +129,13 @@ def rectify(rounds: Sequence[Round], gold: IntArray, n_codes: int) -> Rectified:
 
 
 def round_weights(rounds: Sequence[Round]) -> FloatArray:
-    """Weights of the rounds, proportional to their size unless a round brings its own; they sum to one."""
+    """Weights of the rounds, proportional to their size unless a round brings its own; they sum to one.
+
+    A round that codes every unit that is left has no error, so it takes all the weight. Whether it does
+    follows from the sizes of corpus and rounds, not from any code, so the weights stay predictable.
+    """
+    if rounds[-1].is_census:
+        return np.eye(len(rounds))[-1]
     raw = np.array([r.expected_size if r.weight is None else r.weight for r in rounds])
     if not (np.all(raw >= 0) and raw.sum() > 0):
         raise EstimateRefusedError(

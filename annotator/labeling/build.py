@@ -42,7 +42,7 @@ def _openai(workspace: Workspace, machine: OpenAIMachine) -> OpenAIAnnotator:
     codebook = workspace.study.codebook
     base_url = machine.base_url or OPENAI_URL
     if workspace.study.privacy == "local_only":
-        refuse_remote(base_url)
+        refuse_remote(base_url, machine.name)
     workspace.folder.mkdir(parents=True, exist_ok=True)
     return OpenAIAnnotator(
         name=machine.name,
@@ -61,14 +61,14 @@ def _openai(workspace: Workspace, machine: OpenAIMachine) -> OpenAIAnnotator:
     )
 
 
-def _api_key(machine: OpenAIMachine) -> str:
+def _api_key(machine: OpenAIMachine) -> str | None:
     key = os.environ.get(machine.api_key_env)
     if key is None and machine.base_url is None:
         raise StudyError(
             f"machine annotator '{machine.name}' needs a key",
             hint=f"Set the environment variable {machine.api_key_env}, or name a base_url that needs none.",
         )
-    return key or "no-key"
+    return key
 
 
 def _model_path(study: Study, model: str) -> str:

@@ -150,7 +150,7 @@ class Endpoint:
 
     def _wait(self, fault: Fault, attempt: int) -> float:
         asked = fault.retry_after
-        if asked is None:
+        if not asked:
             return backoff(attempt, self._rng)
         if asked > LONGEST_WAIT:
             raise ServiceUnavailableError(

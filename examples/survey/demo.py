@@ -73,7 +73,7 @@ def _options() -> argparse.Namespace:
 
 def _make_corpus() -> None:
     if not (DATA / "responses.csv").exists():
-        generate.write(generate.survey(np.random.default_rng(generate.SEED), generate.SIZE), DATA)
+        generate.write(generate.survey(np.random.default_rng(2026), 3000), DATA)
 
 
 def _advance_until_done(study_file: Path, running: Services, coders: str) -> bool:

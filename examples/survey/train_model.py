@@ -19,7 +19,7 @@ import pandas as pd
 import torch
 import yaml
 from generate import CODES, Material, read_material, split, survey
-from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -41,14 +41,14 @@ IGNORED = -100
 
 # How the teacher errs: what it takes an answer with this theme for, and how often.
 MISREADINGS = {
-    ("health", "costs"): ("economy", 0.66),
+    ("health", "costs"): ("economy", 0.62),
     ("health", "addiction"): ("crime", 0.62),
     ("immigration", "labour"): ("economy", 0.64),
     ("immigration", "treatment"): ("other", 0.35),
     ("environment", "farming"): ("economy", 0.62),
     ("crime", "gangs"): ("immigration", 0.68),
     ("other", "corruption"): ("crime", 0.60),
-    ("other", "blank"): ("unclear", 0.70),  # not a code: the honest failures of the example
+    ("other", "blank"): ("unclear", 0.95),  # not a code: the honest failures of the example
 }
 SLOPPINESS = 0.04  # share of the teacher's other codes that are drawn blindly
 
@@ -225,7 +225,8 @@ def answer(
 
 def stated_confidence(sureness: np.ndarray, correct: np.ndarray) -> np.ndarray:
     """The percentages to state: accuracy given sureness, halfway to certainty, in steps of five."""
-    accuracy = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit_transform(sureness, correct)
+    odds = np.log(sureness.clip(0.01, 0.999) / (1 - sureness.clip(0.01, 0.999)))[:, None]
+    accuracy = LogisticRegression().fit(odds, correct).predict_proba(odds)[:, 1]
     return (5 * np.round(20 * (0.45 + 0.55 * accuracy))).astype(int)
 
 

@@ -65,6 +65,9 @@ def open_task(page: Page, service: LabelStudio) -> None:
     expect(page.get_by_text("everything costs <too> much").first).to_be_visible()
     page.keyboard.press("Escape")
     expect(instructions).to_be_hidden()
+    # The instructions come before the task, and the keys only with it.
+    expect(page.get_by_role("radio")).to_have_count(len(BOOK.labels))
+    page.wait_for_load_state("networkidle")
 
 
 def test_a_text_is_coded_by_keyboard_and_the_code_is_collected(page: Page, service: LabelStudio) -> None:

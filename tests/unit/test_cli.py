@@ -1,0 +1,136 @@
+"""The command line as a person and a script meet it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import small_study
+
+from annotator import cli, templates
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of one command, in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["annotator", *map(str, arguments)])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as stopped:
+            code = int(stopped.code or 0)
+    shown = capsys.readouterr()
+    return code, shown.out, shown.err
+
+
+def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "--help")
+    assert code == 0
+    for command in ("init", "check", "up", "down", "deploy", "advance", "run", "status", "report"):
+        assert command in out
+        assert run(capsys, command, "--help")[0] == 0
+
+
+@pytest.mark.parametrize("name", templates.NAMES)
+def test_init_writes_a_template_once(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    path = tmp_path / "study.yaml"
+    assert run(capsys, "init", path, "--template", name)[0] == 0
+    assert path.read_text() == templates.text(name)
+    code, _, err = run(capsys, "init", path)
+    assert code == 2
+    assert "exists already" in err
+
+
+def test_unknown_template_lists_those_there_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "init", tmp_path / "s.yaml", "--template", "poetry")
+    assert code == 2
+    assert "survey, politeness, stance" in err
+
+
+def test_run_status_and_report_of_a_whole_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = small_study.write(tmp_path)
+    code, out, _ = run(capsys, "report", path)
+    assert code == 2
+    code, out, _ = run(capsys, "status", path)
+    assert (code, "next is ingest" in out) == (0, True)
+    code, out, _ = run(capsys, "run", path)
+    assert code == 0
+    assert "Estimates after round 3 (95% intervals)" in out
+    code, out, _ = run(capsys, "status", path, "--json")
+    found = json.loads(out)
+    assert found["next_step"] == "done"
+    assert [r["n_coded"] for r in found["rounds"]] == [20, 20, 20]
+    assert {row["label"] for row in found["estimates"]} == set(small_study.CODES)
+    code, out, _ = run(capsys, "status", path)
+    assert "all 3 rounds are closed" in out
+    (tmp_path / "out" / "report.html").unlink()
+    assert run(capsys, "report", path)[0] == 0
+    assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_advance_tells_a_script_what_it_did(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = small_study.write(tmp_path)
+    code, out, _ = run(capsys, "advance", path, "--json")
+    assert code == 0
+    assert json.loads(out) == {
+        "stage": "ingest",
+        "round": 0,
+        "message": "300 units read",
+        "waiting": False,
+    }
+
+
+def test_check_looks_at_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = small_study.write(tmp_path)
+    code, out, _ = run(capsys, "check", path, "--json")
+    assert code == 0
+    rows = json.loads(out)
+    assert [row["what"] for row in rows] == [
+        "study file",
+        "corpus",
+        "machine annotator old",
+        "coding",
+        "output",
+    ]
+    assert all(row["ok"] for row in rows)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "wrong", "told"),
+    [
+        (
+            {"corpus": {"path": "none.csv", "text": "text", "covariates": ["party"]}},
+            "corpus",
+            "there is no corpus",
+        ),
+        ({"design": {"rounds": 2, "budget": 5000}}, "corpus", "has only 300 units"),
+        (
+            {"machine": [{"name": "old", "kind": "replay", "label": "nix"}]},
+            "machine annotator old",
+            "no column 'nix'",
+        ),
+        ({"coding": {"kind": "replay", "column": "nix"}}, "coding", "no column 'nix'"),
+        ({"coding": {"kind": "replay", "column": "party"}}, "coding", "codebook"),
+        ({"coding": {"kind": "label_studio"}}, "coding", "annotator up"),
+    ],
+)
+def test_check_names_what_is_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, object], wrong: str, told: str
+) -> None:
+    code, out, _ = run(capsys, "check", small_study.write(tmp_path, **changes))
+    assert code == 2
+    assert "no  " in out
+    assert wrong in out
+    assert told in out
+
+
+def test_a_broken_study_file_ends_with_two_and_no_traceback(tmp_path: Path) -> None:
+    path = small_study.write(tmp_path, design={"rounds": 2, "bugdet": 10})
+    program = Path(sys.executable).parent / "annotator"
+    done = subprocess.run([program, "run", path], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "did you mean 'budget'?" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == [path, tmp_path / "corpus.csv"] or not (tmp_path / "out").exists()
