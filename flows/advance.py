@@ -41,7 +41,12 @@ STAGES: dict[StageName, Callable[[Path], str]] = {
 
 @flow(name="advance", flow_run_name=by_study)
 def advance(study: StudyFile, max_steps: MaxSteps = 20) -> State[str]:
-    """Bring a study forward as far as it goes without people, at most `max_steps` stages."""
+    """Bring a study forward as far as it goes without people, at most `max_steps` stages.
+
+    Args:
+        study: The study file, as the worker sees it.
+        max_steps: How many due stages one run does; it ends earlier when people have to code.
+    """
     try:
         with Workspace.open(study).lock():
             return _advance(study, max_steps)

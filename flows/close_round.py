@@ -13,7 +13,11 @@ from flows.stage import do_step, due_step
 
 @flow(name="close-round", flow_run_name=by_study)
 def close_round(study: StudyFile) -> str:
-    """Form the gold of a round whose units are all coded."""
+    """Form the gold of a round whose units are all coded.
+
+    Args:
+        study: The study file, as the worker sees it.
+    """
     workspace = Workspace.open(study)
     with workspace.lock():
         step = due_step(workspace, "close_round")

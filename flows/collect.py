@@ -14,7 +14,11 @@ from flows.stage import do_step, due_step
 
 @flow(name="collect", flow_run_name=by_study)
 def collect(study: StudyFile) -> str:
-    """Fetch what the coders have said so far."""
+    """Fetch what the coders have said so far.
+
+    Args:
+        study: The study file, as the worker sees it.
+    """
     workspace = Workspace.open(study)
     with workspace.lock():
         step = due_step(workspace, "collect")

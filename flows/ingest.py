@@ -13,7 +13,11 @@ from flows.stage import do_step, due_step
 
 @flow(name="ingest", flow_run_name=by_study)
 def ingest(study: StudyFile) -> str:
-    """Read the corpus and keep it as corpus.parquet."""
+    """Read the corpus and keep it as corpus.parquet.
+
+    Args:
+        study: The study file, as the worker sees it.
+    """
     workspace = Workspace.open(study)
     with workspace.lock():
         step = due_step(workspace, "ingest")

@@ -36,7 +36,11 @@ def label_batch(study: Path, annotator: str, indices: list[int]) -> int:
 
 @flow(name="label", flow_run_name=by_study)
 def label(study: StudyFile) -> str:
-    """Label every unit that has no machine label yet, with every machine annotator of the study."""
+    """Label every unit that has no machine label yet, with every machine annotator of the study.
+
+    Args:
+        study: The study file, as the worker sees it.
+    """
     workspace = Workspace.open(study)
     with workspace.lock():
         if due_step(workspace, "label") is None:

@@ -14,7 +14,11 @@ from flows.stage import do_step, due_step
 
 @flow(name="open-round", flow_run_name=by_study)
 def open_round(study: StudyFile) -> str:
-    """Fit the confidence-to-error map, draw units with known probabilities, write the ledger."""
+    """Fit the confidence-to-error map, draw units with known probabilities, write the ledger.
+
+    Args:
+        study: The study file, as the worker sees it.
+    """
     workspace = Workspace.open(study)
     with workspace.lock():
         step = due_step(workspace, "open_round")

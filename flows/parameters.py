@@ -1,4 +1,7 @@
-"""What the flows are given, as the run form in the Prefect page shows it, and when a task is tried again."""
+"""What the flows are given, and when a task is tried again.
+
+The run form in the Prefect page shows the bounds given here; its words come from the flows' docstrings.
+"""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,18 +12,8 @@ from pydantic import Field
 
 from annotator.errors import AnnotatorError
 
-StudyFile = Annotated[
-    Path, Field(title="Study file", description="Path of the study.yaml, as the worker sees it.")
-]
-MaxSteps = Annotated[
-    int,
-    Field(
-        title="Steps at most",
-        description="How many due stages one run does; it ends earlier when people have to code.",
-        ge=1,
-        le=100,
-    ),
-]
+StudyFile = Path
+MaxSteps = Annotated[int, Field(ge=1, le=100)]
 
 RETRY_DELAYS = [5.0, 20.0, 60.0]  # seconds; a scheduled run tries again anyway
 

@@ -14,7 +14,11 @@ from flows.stage import do_step, due_step
 
 @flow(name="publish", flow_run_name=by_study)
 def publish(study: StudyFile) -> str:
-    """Write labels.parquet and report.html."""
+    """Write labels.parquet and report.html.
+
+    Args:
+        study: The study file, as the worker sees it.
+    """
     workspace = Workspace.open(study)
     with workspace.lock():
         step = due_step(workspace, "publish")

@@ -14,7 +14,11 @@ from flows.stage import do_step, due_step
 
 @flow(name="rectify", flow_run_name=by_study)
 def rectify(study: StudyFile) -> str:
-    """Compute the estimates with their intervals from the ledgers and the gold."""
+    """Compute the estimates with their intervals from the ledgers and the gold.
+
+    Args:
+        study: The study file, as the worker sees it.
+    """
     workspace = Workspace.open(study)
     with workspace.lock():
         step = due_step(workspace, "rectify")

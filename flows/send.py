@@ -14,7 +14,11 @@ from flows.stage import do_step, due_step
 
 @flow(name="send", flow_run_name=by_study)
 def send(study: StudyFile) -> str:
-    """Send the drawn units to the coders as tasks, blind."""
+    """Send the drawn units to the coders as tasks, blind.
+
+    Args:
+        study: The study file, as the worker sees it.
+    """
     workspace = Workspace.open(study)
     with workspace.lock():
         step = due_step(workspace, "send")

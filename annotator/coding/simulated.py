@@ -136,12 +136,18 @@ def code_all(
             done += 1
             progress(done, max(total, done), "units coded by simulated coders")
 
+    coded = dict.fromkeys((coder.email for coder in coders), 0)
     with ThreadPoolExecutor(max_workers=max(len(coders), 1)) as threads:
-        coding = {
-            coder.email: threads.submit(coder.code, project_id, turn=turn, on_coded=on_coded)
-            for coder in coders
-        }
-        return {email: future.result() for email, future in coding.items()}
+        while True:
+            coding = {
+                coder.email: threads.submit(coder.code, project_id, turn=turn, on_coded=on_coded)
+                for coder in coders
+            }
+            last = {email: future.result() for email, future in coding.items()}
+            coded = {email: count + last[email] for email, count in coded.items()}
+            # A task in another coder's hands is not offered, so look again when all hands are empty.
+            if not any(last.values()):
+                return coded
 
 
 def difficulty(unit_id: str) -> float:

@@ -81,7 +81,8 @@ def _answer(estimates: pd.DataFrame, section: MeanEstimand, labels: tuple[str, .
         picture = figures.intervals_by_group(ours, list(labels), section.by)
     else:
         picture = figures.intervals_by_round(mine, list(labels))
-    return {"section": section, "rows": rows, "picture": _picture(picture)}
+    has_remarks = any(row["rounds"]["flags"] for row in rows)
+    return {"section": section, "rows": rows, "has_remarks": has_remarks, "picture": _picture(picture)}
 
 
 _METHODS = ("rounds", "human_only", "machine_only")

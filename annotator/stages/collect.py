@@ -6,6 +6,8 @@ import pyarrow as pa
 from annotator import schema
 from annotator.coding import gold as gold_rules
 from annotator.coding.build import build
+from annotator.coding.protocol import CodingService
+from annotator.stages.send import send
 from annotator.workspace import Workspace, codes, tasks
 
 
@@ -13,15 +15,25 @@ def collect(workspace: Workspace, round_number: int) -> str:
     """Write ``codes.parquet`` when there is something new. Raises ServiceError.
 
     What was collected once stays, even if it has been deleted in the coding service since; a coder's
-    later code for the same unit takes the place of the earlier one.
+    later code for the same unit takes the place of the earlier one. A task deleted by hand before its unit
+    was coded is made again.
     """
-    sent = workspace.store.read_frame(tasks(round_number))
+    service = build(workspace)
+    sent = _sent(workspace, round_number, service)
     known = stored_codes(workspace, round_number)
-    merged = merge(known, build(workspace).collect(sent))
+    merged = merge(known, service.collect(sent))
     if not workspace.store.exists(codes(round_number)) or not merged.equals(known):
         workspace.write(codes(round_number), merged, schema.CODES, round=round_number)
     n_coded = len(sent) - len(outstanding(workspace, round_number))
     return f"{n_coded} of {len(sent)} units coded"
+
+
+def _sent(workspace: Workspace, round_number: int, service: CodingService) -> pd.DataFrame:
+    sent = workspace.store.read_frame(tasks(round_number))
+    if set(service.missing(sent)) & set(outstanding(workspace, round_number)["unit_id"]):
+        send(workspace, round_number)
+        sent = workspace.store.read_frame(tasks(round_number))
+    return sent
 
 
 def stored_codes(workspace: Workspace, round_number: int) -> pd.DataFrame:

@@ -2,15 +2,21 @@
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
+import pandas as pd
 import pytest
+import small_study
 from playwright.sync_api import Browser, Page, expect
 
+from annotator.advance import advance
 from annotator.codebook import Code, Codebook
 from annotator.coding.accounts import ensure_account
 from annotator.coding.label_studio import LabelStudio
 from annotator.coding.protocol import Task
 from annotator.services import Services
+from annotator.status import status
+from annotator.workspace import Workspace, tasks
 
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
 
@@ -84,6 +90,34 @@ def test_a_text_is_coded_by_keyboard_and_the_code_is_collected(page: Page, servi
         ["first", EMAIL, "$health & care", False]
     ]
     assert codes["lead_time"][0] > 0
+
+
+def test_a_code_by_keyboard_arrives_in_codes_parquet(page: Page, tmp_path: Path) -> None:
+    coding = {"kind": "label_studio", "overlap": 0.0}
+    path = small_study.write(tmp_path, coding=coding, design={"rounds": 1, "budget": 5}, name="by-hand")
+    while not advance(Workspace.open(path)).waiting:
+        pass
+    workspace = Workspace.open(path)
+    address = status(workspace).coding_address
+    assert address is not None
+    page.goto(address)
+    expect(page.get_by_text("Labeling Instructions")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("radio")).to_have_count(len(small_study.CODES))
+    page.wait_for_load_state("networkidle")
+    page.keyboard.press("3")
+    expect(page.get_by_role("radio").nth(2)).to_be_checked()
+    with page.expect_response(
+        lambda answer: answer.request.method == "POST" and "/annotations" in answer.url
+    ):
+        page.keyboard.press(SUBMIT)
+
+    assert advance(Workspace.open(path)).message == "1 of 5 units coded"
+    codes = pd.read_parquet(tmp_path / "out" / "rounds" / "001" / "codes.parquet")
+    first = workspace.store.read_frame(tasks(1)).sort_values("position")["unit_id"].iloc[0]
+    assert codes[["unit_id", "coder", "label", "skipped"]].to_numpy().tolist() == [
+        [first, EMAIL, small_study.CODES[2], False]
+    ]
 
 
 def test_the_page_is_readable_with_a_long_text(page: Page, service: LabelStudio) -> None:
