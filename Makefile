@@ -11,9 +11,8 @@
 #   PYTHON=python3.12    the Python to use (3.11, 3.12 or 3.13); otherwise the first that fits
 #   CODERS=human         people code in the demo's Label Studio instead of two simulated coders
 #   DEMO_ARGS="..."      further arguments of examples/survey/demo.py
-#   TORCH_INDEX=URL      take torch from this package index. On Linux the plain torch brings gigabytes of
-#                        CUDA libraries. Without a GPU, give the address of PyTorch's CPU index
-#                        (pytorch.org/get-started); UV_TORCH_BACKEND=cpu does the same without the address.
+#   UV_TORCH_BACKEND=auto  PyTorch for this machine's GPU; by default its CPU build is installed
+#   TORCH_INDEX=URL      take torch from this package index instead (see pytorch.org/get-started)
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \

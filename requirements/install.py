@@ -34,7 +34,17 @@ def main() -> None:
         from_index = ["--no-deps", "--reinstall-package", "torch", "--default-index", arguments.torch_index]
         run([*install, *from_index, torch], environment)
     say(f"{count(arguments.lock)} packages into {arguments.venv}; the first time this takes some minutes")
-    run([*install, "-r", str(arguments.lock), *(["-e", "."] if arguments.project else [])], environment)
+    everything = [*install, "-r", str(arguments.lock), *(["-e", "."] if arguments.project else [])]
+    if not (arguments.torch_index or "UV_FIND_LINKS" in environment or "UV_TORCH_BACKEND" in environment):
+        if (
+            subprocess.call(
+                everything, env={**environment, "UV_TORCH_BACKEND": "cpu"}, stdin=subprocess.DEVNULL
+            )
+            == 0
+        ):
+            return
+        say("PyTorch's CPU builds are out of reach: taking the platform's default")
+    run(everything, environment)
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -135,7 +135,8 @@ def round_weights(rounds: Sequence[Round]) -> FloatArray:
     follows from the sizes of corpus and rounds, not from any code, so the weights stay predictable.
     """
     if rounds[-1].is_census:
-        return np.eye(len(rounds))[-1]
+        last: FloatArray = np.eye(len(rounds))[-1]
+        return last
     raw = np.array([r.expected_size if r.weight is None else r.weight for r in rounds])
     if not (np.all(raw >= 0) and raw.sum() > 0):
         raise EstimateRefusedError(

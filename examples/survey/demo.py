@@ -1,4 +1,4 @@
-"""The whole loop on invented survey answers: real servers, a real model, real tasks, simulated or real coders.
+"""The whole loop on invented survey answers: real servers, model and tasks; simulated or real coders.
 
 python examples/survey/demo.py                     two simulated coders code through Label Studio
 python examples/survey/demo.py --coders human      stops where people have to code; run it again after
@@ -152,8 +152,8 @@ def _code(workspace: Workspace, running: Services, step: Step) -> None:
 def _ask_people(workspace: Workspace, running: Services) -> None:
     console.out.print(
         f"\nPeople code now, at {build_coding(workspace).address}\n"
-        f"Sign in as {running.credentials().username}; the password is in {running.root}/.services/credentials.json."
-        " Further coders sign up through Organization > Invite people.\n"
+        f"Sign in as {running.credentials().username}; "
+        f"the password is in {running.root}/.services/credentials.json. Further coders sign up through Organization > Invite people.\n"
         "When they have coded: annotator advance examples/survey/study.yaml, or this command again,"
         " or wait for the schedule.",
         soft_wrap=True,
@@ -194,11 +194,13 @@ def _show_result(workspace: Workspace) -> None:
             "worth": estimates["n_effective"].round().astype(int),
         },
     )
-    console.show_frame(
-        shown,
-        f"Estimates after {workspace.study.design.rounds} rounds, {workspace.study.confidence_level:.0%} intervals",
+    level = workspace.study.confidence_level
+    console.show_frame(shown, f"Estimates after {estimates['round'].max()} rounds, {level:.0%} intervals")
+    console.out.print(
+        f"{sum(covered)} of {len(covered)} intervals cover the reference. They speak of what these coders would "
+        "say of every answer, and the coders err too.",
+        soft_wrap=True,
     )
-    console.out.print(f"{sum(covered)} of {len(covered)} intervals cover the reference value.")
     console.out.print(f"Report: {workspace.store.address(REPORT)}", soft_wrap=True)
 
 

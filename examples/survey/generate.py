@@ -23,7 +23,7 @@ CORPUS_COLUMNS = ["respondent_id", "answer", "age", "party", "region"]
 
 PARTIES = {"left": 0.38, "right": 0.36, "none": 0.26}
 REGIONS = {"city": 0.40, "town": 0.34, "rural": 0.26}
-# Log weights of the codes, in the order of CODES: what everybody names, and what a group names more or less often.
+# Log weights of the codes, in the order of CODES: what everybody names, and what a group names more often.
 EVERYBODY = np.array([1.00, 0.62, 0.05, -0.01, -0.38, -0.10])
 BY_PARTY = {
     "left": np.array([0.0, 0.4, -0.7, 0.7, -0.2, 0.0]),
@@ -149,8 +149,8 @@ def survey(rng: np.random.Generator, size: int, material: Material | None = None
     """Draws respondents, the code each names, and the answer in which each does so.
 
     Returns:
-        One row per respondent: ``respondent_id``, ``answer``, ``age``, ``party``, ``region``, and what only the
-        maker knows: ``reference`` (the code), ``theme`` and ``style``.
+        One row per respondent: ``respondent_id``, ``answer``, ``age``, ``party``, ``region``, and what only
+        the maker knows: ``reference`` (the code), ``theme`` and ``style``.
     """
     material = material or read_material()
     rows, seen = [], set()
@@ -207,7 +207,7 @@ def _theme(rng: np.random.Generator, material: Material, respondent: Respondent,
     return themes[int(_weighted(rng, weights))]
 
 
-def _compose(
+def _compose(  # noqa: PLR0911 - one return a style
     rng: np.random.Generator, material: Material, respondent: Respondent, theme: Theme, style: str
 ) -> str:
     def pick(phrases: Sequence[str]) -> str:
@@ -300,7 +300,7 @@ def _slip(rng: np.random.Generator, text: str) -> str:
 
 
 def write(frame: pd.DataFrame, folder: Path) -> None:
-    """Writes ``responses.csv`` (the corpus) and, apart from it, ``reference.csv`` (what only the maker knows)."""
+    """Writes ``responses.csv`` (the corpus) and, apart from it, ``reference.csv`` (the codes meant)."""
     folder.mkdir(parents=True, exist_ok=True)
     frame[CORPUS_COLUMNS].to_csv(folder / "responses.csv", index=False, lineterminator="\n")
     frame[["respondent_id", "reference"]].to_csv(folder / "reference.csv", index=False, lineterminator="\n")

@@ -5,8 +5,8 @@
 The model learns in two stages from endless draws of the generator, never from the survey's own:
 
 1. It learns to code from a teacher that misreads some themes, and never sees a quarter of the phrases.
-2. It codes fresh draws, among them phrases that are new to it. How often it is right, given how sure it is, becomes
-   the percentage it learns to state: too high throughout, but in the right order.
+2. It codes fresh draws, among them phrases that are new to it. How often it is right, given how sure it is,
+   becomes the percentage it learns to state: too high throughout, but in the right order.
 """
 
 import argparse
@@ -107,7 +107,7 @@ def build_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
         num_attention_heads=5,
         num_key_value_heads=5,
         max_position_embeddings=1024,
-        initializer_range=0.06,  # the usual 0.02 leaves so narrow a model on a plateau for most of its training
+        initializer_range=0.06,  # the usual 0.02 leaves so narrow a model on a plateau for long
         tie_word_embeddings=True,
         bos_token_id=None,
         pad_token_id=tokenizer.pad_token_id,
