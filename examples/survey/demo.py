@@ -197,8 +197,8 @@ def _show_result(workspace: Workspace) -> None:
     level = workspace.study.confidence_level
     console.show_frame(shown, f"Estimates after {estimates['round'].max()} rounds, {level:.0%} intervals")
     console.out.print(
-        f"{sum(covered)} of {len(covered)} intervals cover the reference. They speak of what these coders would "
-        "say of every answer, and the coders err too.",
+        f"{sum(covered)} of {len(covered)} intervals cover the reference. They speak of what these coders "
+        "would say of every answer, and the coders err too.",
         soft_wrap=True,
     )
     console.out.print(f"Report: {workspace.store.address(REPORT)}", soft_wrap=True)
