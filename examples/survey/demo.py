@@ -153,7 +153,8 @@ def _ask_people(workspace: Workspace, running: Services) -> None:
     console.out.print(
         f"\nPeople code now, at {build_coding(workspace).address}\n"
         f"Sign in as {running.credentials().username}; "
-        f"the password is in {running.root}/.services/credentials.json. Further coders sign up through Organization > Invite people.\n"
+        f"the password is in {running.root}/.services/credentials.json. "
+        "Further coders sign up through Organization > Invite people.\n"
         "When they have coded: annotator advance examples/survey/study.yaml, or this command again,"
         " or wait for the schedule.",
         soft_wrap=True,
