@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 
 from annotator.errors import ServiceError
-from models import embedded
 
-PORT = 8765  # study-served.yaml names it
+ROOT = Path(__file__).parents[2]
+MODEL, PORT = "models/embedded/survey", 8765  # study-served.yaml names them
 START_SECONDS = 180
 
 
@@ -24,12 +24,13 @@ def served_model(is_wanted: bool) -> Iterator[None]:
         yield
         return
     program = Path(sys.executable).parent / "transformers"
-    model = str(embedded.path("survey"))
-    command = [program, "serve", model, "--device", "cpu", "--dtype", "float32"]
+    command = [program, "serve", MODEL, "--device", "cpu", "--dtype", "float32"]
     command += ["--host", "127.0.0.1", "--port", str(PORT)]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
     quiet = subprocess.DEVNULL
-    with subprocess.Popen(command, env=environment, stdin=quiet, stdout=quiet, stderr=quiet) as server:
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdin=quiet, stdout=quiet, stderr=quiet
+    ) as server:
         try:
             _wait_until_healthy(server)
             yield
