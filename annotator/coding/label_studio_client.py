@@ -1,7 +1,8 @@
 """One connection to Label Studio: tokens, patience, and its errors turned into ours.
 
-The HTTP interface is spoken directly: few calls are needed, each with its own rule about what may be
-sent twice, and importing the vendor's client takes seconds in every command.
+What is done once a study goes through the vendor's client. What every command does speaks the HTTP
+interface directly: few calls are needed, each with its own rule about what may be sent twice, and importing
+the vendor's client takes seconds (docs/decisions/0005-the-vendors-client.md).
 """
 
 import json
@@ -30,14 +31,14 @@ class TokenAuth(httpx.Auth):
     requires_response_body = True
 
     def __init__(self, token: str) -> None:
-        self._token = token.strip()
-        self._is_personal = self._token.count(".") == 2
+        self.token = token.strip()
+        self._is_personal = self.token.count(".") == 2
         self._access: str | None = None
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Add the header; renew a personal token's access when it has run out."""
         if not self._is_personal:
-            request.headers["Authorization"] = f"Token {self._token}"
+            request.headers["Authorization"] = f"Token {self.token}"
             yield request
             return
         if self._access is None:
@@ -54,7 +55,7 @@ class TokenAuth(httpx.Auth):
         place = request.url.copy_with(
             path=request.url.path.split("/api/")[0] + "/api/token/refresh/", query=None
         )
-        answer = yield httpx.Request("POST", place, json={"refresh": self._token})
+        answer = yield httpx.Request("POST", place, json={"refresh": self.token})
         is_json = "json" in answer.headers.get("content-type", "")
         self._access = answer.json().get("access") if answer.status_code == 200 and is_json else None
 
@@ -96,6 +97,22 @@ class Client:
     def request(self, method: str, path: str, *, repeatable: bool, **options: Any) -> Any:
         """Send, wait and repeat where that is safe. Raises ServiceError, ServiceUnavailableError."""
         return self.patiently(lambda: self._once(method, path, repeatable, **options))
+
+    def through_sdk(self, call: Callable[[Any], Any]) -> Any:
+        """The answer of one call of the vendor's client, sent once. Raises ServiceError."""
+        # Its import takes seconds, which only the command that needs it should spend.
+        from label_studio_sdk import LabelStudio  # noqa: PLC0415
+        from label_studio_sdk.core.api_error import ApiError  # noqa: PLC0415
+
+        token = self.http.auth.token if isinstance(self.http.auth, TokenAuth) else None
+        vendors_client: Any = LabelStudio
+        try:
+            return call(vendors_client(base_url=self.url, api_key=token, httpx_client=self.http))
+        except ApiError as error:
+            answer = httpx.Response(error.status_code or 500, text=json.dumps(error.body, default=str))
+            raise _error(self.url, answer, repeatable=False) from error
+        except httpx.TransportError as error:
+            raise ServiceUnavailableError(f"{self.url}: no answer ({type(error).__name__})") from error
 
     def patiently(self, call: Callable[[], Any]) -> Any:
         """Repeat a call while the service is away, up to the patience of this connection."""

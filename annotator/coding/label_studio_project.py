@@ -12,6 +12,7 @@ _BLIND = {
     "show_annotation_history": False,
     "evaluate_predictions_automatically": False,
 }
+_ONCE = {"max_retries": 0}  # an unanswered creation is looked for, not repeated
 _FIELDS = ",".join(["id", "description", "maximum_annotations", *_BLIND])
 
 
@@ -24,7 +25,8 @@ def find_or_create(client: Client, study_name: str, study_id: str, codebook: Cod
     mark = f"[annotator study {study_id}]"
     project = _find(client, mark)
     if project is None:
-        mine = client.post("/api/projects/", _new(study_name, mark, codebook))["id"]
+        new = _new(study_name, mark, codebook)
+        mine = client.through_sdk(lambda sdk: sdk.projects.create(**new, request_options=_ONCE)).id
         project = _find(client, mark)
         if project is None or project["id"] != mine:
             client.delete(f"/api/projects/{mine}/")
