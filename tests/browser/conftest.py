@@ -16,9 +16,12 @@ FLAGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A running browser; the test is skipped where none is installed."""
+    """A running browser; the test is skipped where none is installed.
+
+    Playwright keeps an event loop running in this thread, so it must end with the tests that need it.
+    """
     executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if executable is None:
         pytest.skip("no Chromium on this machine; on Debian: apt-get install chromium")

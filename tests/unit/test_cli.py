@@ -116,9 +116,15 @@ def test_check_looks_at_everything(tmp_path: Path, capsys: pytest.CaptureFixture
         ({"coding": {"kind": "label_studio"}}, "coding", "annotator up"),
     ],
 )
-def test_check_names_what_is_wrong(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, object], wrong: str, told: str
+def test_check_names_what_is_wrong(  # noqa: PLR0917 - three of them are one row of the table above
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, object],
+    wrong: str,
+    told: str,
 ) -> None:
+    monkeypatch.setenv("ANNOTATOR_SERVICES", str(tmp_path))  # no services here, whatever else runs
     code, out, _ = run(capsys, "check", small_study.write(tmp_path, **changes))
     assert code == 2
     assert "no  " in out
