@@ -4,6 +4,7 @@ They use other ports than a person's own services, and no test ever finds those:
 names the folder of the session for as long as it lasts.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import pytest
 
 from annotator import services as local_services
 from annotator.services import Services
+
+# The models of the tests are tiny: more threads only wait for each other, and long on a busy machine.
+os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 
 @pytest.fixture(scope="session", autouse=True)
