@@ -53,8 +53,8 @@ class ChatEndpoint(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, behave: Behaviour) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, behave: Behaviour, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.behave = behave
         self.requests: list[dict[str, Any]] = []
         self.authorizations: set[str | None] = set()

@@ -7,6 +7,9 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from annotator.advance import advance
+from annotator.workspace import Workspace
+
 CODES = ("left", "right", "neither")
 
 
@@ -53,3 +56,20 @@ def write(folder: Path, frame: pd.DataFrame | None = None, **changes: Any) -> Pa
     path = folder / "study.yaml"
     path.write_text(yaml.safe_dump(study(**changes), sort_keys=False))
     return path
+
+
+def run_to_the_end(path: Path) -> Workspace:
+    """Advance the study until nothing is left to do."""
+    workspace = Workspace.open(path)
+    while advance(workspace).step.stage != "done":
+        pass
+    return workspace
+
+
+def tables(folder: Path) -> dict[str, bytes]:
+    """Every file of an output folder but those that hold the random identity of the run."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in {"study.json", "corpus.parquet"}
+    }

@@ -74,7 +74,7 @@ def alive(record: ProcessRecord | None) -> psutil.Process | None:
         process = psutil.Process(record.pid)
         # psutil derives the time from clock ticks: two readings agree far within a second.
         same = abs(process.create_time() - record.create_time) < 1.0
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        return process if same and _runs(process) else None
     except psutil.NoSuchProcess:
         return None
 
@@ -165,8 +165,11 @@ def _wait(family: Sequence[psutil.Process], seconds: float) -> bool:
 
 
 def _runs(process: psutil.Process) -> bool:
+    """Whether any of its threads is left: a killed leader is a zombie while others still hold the port."""
     try:
-        return process.is_running() and bool(process.status() != psutil.STATUS_ZOMBIE)
+        if not process.is_running():
+            return False
+        return bool(process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1)
     except psutil.NoSuchProcess:
         return False
 

@@ -157,6 +157,15 @@ def test_label_studio_away_is_told_and_resumed(
     small_study.write(tmp_path, coding=CODING, design=DESIGN, name="away")
     assert next_step(advance_until_waiting(path)) == Step("collect", 1)
 
+    code(Workspace.open(path), label_studio)
+    small_study.write(tmp_path, coding=away, design=DESIGN, name="away")
+    with pytest.raises(ServiceUnavailableError):
+        advance(Workspace.open(path))
+    assert next_step(Workspace.open(path)) == Step("collect", 1)
+    small_study.write(tmp_path, coding=CODING, design=DESIGN, name="away")
+    advance(Workspace.open(path))
+    assert next_step(Workspace.open(path)) == Step("close_round", 1)
+
 
 class Prefect:
     """The Prefect server of the test session, by its REST interface."""

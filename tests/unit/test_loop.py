@@ -19,50 +19,10 @@ from annotator.stages.collect import merge
 from annotator.state import next_step
 from annotator.workspace import Workspace, codes, gold, ledger
 
-RUN_UNTIL_KILLED = """
-import os, signal, sys
-from annotator import store
-from annotator.advance import advance
-from annotator.workspace import Workspace
-
-path, kill_at, moment = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-writes, write = 0, store._write_local
-
-def counted(place, data):
-    global writes
-    writes += 1
-    if writes == kill_at and moment == "before":
-        os.kill(os.getpid(), signal.SIGKILL)
-    write(place, data)
-    if writes == kill_at:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-store._write_local = counted
-workspace = Workspace.open(path)
-while advance(workspace).step.stage != "done":
-    pass
-"""
-
-
-def run_to_the_end(path: Path) -> Workspace:
-    workspace = Workspace.open(path)
-    while advance(workspace).step.stage != "done":
-        pass
-    return workspace
-
-
-def tables(folder: Path) -> dict[str, bytes]:
-    """Every file of an output folder but those that hold the random identity of the run."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in {"study.json", "corpus.parquet"}
-    }
-
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    return run_to_the_end(small_study.write(tmp_path_factory.mktemp("finished")))
+    return small_study.run_to_the_end(small_study.write(tmp_path_factory.mktemp("finished")))
 
 
 def test_every_stage_comes_in_its_order(tmp_path: Path) -> None:
@@ -136,25 +96,10 @@ def test_report_shows_every_code_and_both_methods(finished: Workspace) -> None:
 
 
 def test_the_same_study_and_seed_give_the_same_files(finished: Workspace, tmp_path: Path) -> None:
-    again = run_to_the_end(small_study.write(tmp_path))
-    assert tables(Path(again.store.root)) == tables(Path(finished.store.root))
-    other = run_to_the_end(small_study.write(tmp_path / "other", seed=6))
+    again = small_study.run_to_the_end(small_study.write(tmp_path))
+    assert small_study.tables(Path(again.store.root)) == small_study.tables(Path(finished.store.root))
+    other = small_study.run_to_the_end(small_study.write(tmp_path / "other", seed=6))
     assert other.store.read_bytes(ledger(1)) != finished.store.read_bytes(ledger(1))
-
-
-def test_killed_at_many_writes_the_result_is_the_same(finished: Workspace, tmp_path: Path) -> None:
-    path = small_study.write(tmp_path)
-    # Every file of round 1, then the second files of the stages that write two.
-    kills = [(1, "after")] * 8 + [(2, "before"), (2, "after"), (2, "before"), (2, "after")]
-    for kill_at, moment in kills:
-        killed = subprocess.run(
-            [sys.executable, "-c", RUN_UNTIL_KILLED, str(path), str(kill_at), moment],
-            capture_output=True,
-            check=False,
-        )
-        assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
-    workspace = run_to_the_end(path)
-    assert tables(Path(workspace.store.root)) == tables(Path(finished.store.root))
 
 
 def test_advancing_a_finished_study_changes_nothing(finished: Workspace) -> None:
@@ -214,10 +159,10 @@ def test_a_changed_study_is_refused_and_told_what_to_do(
 
 
 def test_new_questions_are_answered_from_the_old_ledger(tmp_path: Path) -> None:
-    workspace = run_to_the_end(small_study.write(tmp_path))
+    workspace = small_study.run_to_the_end(small_study.write(tmp_path))
     path = small_study.write(tmp_path, estimands=[{"name": "share", "kind": "mean"}], confidence_level=0.8)
     assert str(next_step(Workspace.open(path))) == "rectify (round 3)"
-    rows = run_to_the_end(path).store.read_frame("estimates.parquet")
+    rows = small_study.run_to_the_end(path).store.read_frame("estimates.parquet")
     assert set(rows["estimand"]) == {"share"}
     assert set(rows["confidence_level"]) == {0.8}
     assert workspace.store.read_frame(ledger(3))["drawn"].sum() == 20
@@ -225,7 +170,7 @@ def test_new_questions_are_answered_from_the_old_ledger(tmp_path: Path) -> None:
 
 def test_a_budget_beyond_the_corpus_ends_with_a_census(tmp_path: Path) -> None:
     path = small_study.write(tmp_path, small_study.corpus(30), design={"rounds": 4, "budget": 60})
-    workspace = run_to_the_end(path)
+    workspace = small_study.run_to_the_end(path)
     rows = workspace.store.read_frame("estimates.parquet")
     last = rows[(rows["round"] == rows["round"].max()) & (rows["method"] == "rounds")]
     shares = small_study.corpus(30)["human"].value_counts(normalize=True)
@@ -236,7 +181,7 @@ def test_a_budget_beyond_the_corpus_ends_with_a_census(tmp_path: Path) -> None:
 def test_a_wide_goal_stops_after_the_first_round(tmp_path: Path) -> None:
     stop = {"half_width": 0.9, "estimand": "prevalence"}
     path = small_study.write(tmp_path, design={"rounds": 3, "budget": 60, "stop": stop})
-    rows = run_to_the_end(path).store.read_frame("estimates.parquet")
+    rows = small_study.run_to_the_end(path).store.read_frame("estimates.parquet")
     assert rows["round"].max() == 1
     ours = rows[rows["method"] == "rounds"]
     assert ours["flags"].str.contains("confidence_sequence").all()

@@ -5,6 +5,7 @@ Real processes all the same: a few lines of Python that listen, die, fork or ref
 
 import json
 import os
+import platform
 import signal
 import socket
 import stat
@@ -60,6 +61,15 @@ if len(sys.argv) > 1:
     subprocess.Popen([sys.executable, "-c", sys.argv[1]])
 print("ready", flush=True)
 time.sleep(600)
+"""
+
+# What a kill looks like half way: the leader is a zombie, a thread still holds the port.
+LEADERLESS = """
+import ctypes, socket, threading, time
+listener = socket.create_server(("127.0.0.1", 0))
+threading.Thread(target=time.sleep, args=(600,)).start()
+print("ready", listener.getsockname()[1], flush=True)
+ctypes.CDLL(None).syscall(60, 0)
 """
 
 
@@ -295,6 +305,16 @@ def test_stop_ends_children_and_what_refuses_to_end(folder: ServicesFolder) -> N
     assert processes.stop(mark(folder, "program"), record, grace=0.2)
     assert not any(processes.alive(processes.describe(member.pid, None)) for member in family)
     assert not processes.stop(mark(folder, "program"), record)
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="ends one thread by its Linux system call number")
+def test_a_process_whose_threads_still_hold_its_port_is_not_gone(folder: ServicesFolder) -> None:
+    record = start(folder, LEADERLESS)
+    port = int(folder.log("program").read_text().split()[1])
+    wait_for(lambda: psutil.Process(record.pid).status() == psutil.STATUS_ZOMBIE)
+    assert processes.alive(record) is not None
+    assert processes.stop(mark(folder, "program"), record)
+    assert ports.is_free(port)
 
 
 def test_an_orphan_is_found_without_a_record(folder: ServicesFolder) -> None:
