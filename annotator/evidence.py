@@ -5,28 +5,51 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from annotator.features import features
+from annotator.inference.estimands import Estimand
 from annotator.inference.rectify import Round
+from annotator.sampling import campaign as rounds_of
+from annotator.sampling.campaign import Campaign
 from annotator.seeds import generator
 from annotator.workspace import Workspace, gold, ledger, predictions
 from models.arrays import BoolArray, FloatArray, IntArray
-from models.error_map import ErrorMap, fit_error_map
+from models.error_map import ErrorMap
+from models.signals import Signals
 
 
-@dataclass(frozen=True)
-class MachineEvidence:
-    """What the machine annotators said: ``labels`` (N, A) code indices, -1 failed; ``confidence`` (N, A)."""
+def machine(workspace: Workspace) -> Signals:
+    """What is known of every unit without people.
 
-    labels: IntArray
-    confidence: FloatArray
-
-
-def machine(workspace: Workspace) -> MachineEvidence:
-    """The machine labels of all annotators, in the study file's order."""
+    The labels and confidences of all annotators in the study file's order, and as features the covariates,
+    the logarithm of the text's length, and log-probabilities where an annotator gave any.
+    """
     names = workspace.study.codebook.names
     frames = [workspace.machine_labels(m.name) for m in workspace.study.machine]
-    return MachineEvidence(
+    extra = pd.DataFrame({"length": np.log1p(workspace.units["text"].str.len().to_numpy(dtype=float))})
+    for a, frame in enumerate(frames):
+        if frame["logprob"].notna().any():
+            extra[f"logprob_{a}"] = frame["logprob"].to_numpy(dtype=float)
+    return Signals(
         labels=np.column_stack([code_index(frame["label"], names) for frame in frames]),
         confidence=np.column_stack([frame["confidence"].to_numpy(dtype=float) for frame in frames]),
+        features=np.concatenate(
+            [
+                features(workspace.units, workspace.study.corpus.covariates),
+                features(extra, tuple(extra.columns)),
+            ],
+            axis=1,
+        ),
+    )
+
+
+def campaign(workspace: Workspace, said: Signals, estimands: list[Estimand]) -> Campaign:
+    """The study's rounds as pure functions take them; ``estimands`` may be empty where none is opened."""
+    return Campaign(
+        signals=said,
+        n_codes=len(workspace.study.codebook.names),
+        estimands=estimands,
+        uniform_mix=workspace.study.design.uniform_mix,
+        candidates=workspace.study.design.error_map,
     )
 
 
@@ -67,7 +90,7 @@ def rounds(workspace: Workspace, n_rounds: int) -> list[Round]:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A round's ledger as (N,) arrays; the probability is NaN where a unit was not eligible."""
+    """A round's ledger as (N,) arrays; NaN and stratum -1 where a unit was not eligible."""
 
     inclusion_probability: FloatArray
     drawn: BoolArray
@@ -80,27 +103,23 @@ def drawn_in(workspace: Workspace, round_number: int) -> Drawn:
     n_units, at = len(workspace.units), _positions(workspace, rows)
     probability = np.full(n_units, np.nan)
     drawn = np.zeros(n_units, dtype=bool)
-    stratum = np.zeros(n_units, dtype=np.int64)
+    stratum = np.full(n_units, -1, dtype=np.int64)
     probability[at] = rows["inclusion_probability"]
     drawn[at] = rows["drawn"]
     stratum[at] = rows["stratum"]
     return Drawn(probability, drawn, stratum)
 
 
-def fit_map(workspace: Workspace, said: MachineEvidence, n_rounds: int) -> ErrorMap:
+def fit_map(workspace: Workspace, said: Signals, n_rounds: int) -> ErrorMap:
     """The confidence-to-error map on the gold of the first ``n_rounds`` rounds, weighted by 1/pi.
 
     It is the map that designs round ``n_rounds + 1``; asked again, it is fitted the same way.
     """
-    codes = gold_codes(workspace, n_rounds)
-    coded = codes >= 0
-    return fit_error_map(
-        said.labels[coded],
-        said.confidence[coded],
-        codes[coded],
-        n_codes=len(workspace.study.codebook.names),
-        weights=1.0 / drawn_with(workspace, n_rounds)[coded],
-        rng=generator(workspace.study, n_rounds + 1, "error_map"),
+    return rounds_of.fit_map(
+        campaign(workspace, said, []),
+        gold_codes(workspace, n_rounds),
+        drawn_with(workspace, n_rounds),
+        generator(workspace.study, n_rounds + 1, "error_map"),
     )
 
 
@@ -111,12 +130,6 @@ def drawn_with(workspace: Workspace, n_rounds: int) -> FloatArray:
         design = drawn_in(workspace, number)
         probability[design.drawn] = design.inclusion_probability[design.drawn]
     return probability
-
-
-def error_probability(prediction: FloatArray, machine_label: IntArray) -> FloatArray:
-    """(N,) one minus the predicted probability of the machine label; NaN where the label failed."""
-    rows = np.arange(len(machine_label))
-    return np.where(machine_label >= 0, 1.0 - prediction[rows, np.maximum(machine_label, 0)], np.nan)
 
 
 def _positions(workspace: Workspace, rows: pd.DataFrame) -> IntArray:

@@ -41,7 +41,7 @@ def _predictions(workspace: Workspace, n_rounds: int) -> pd.DataFrame:
     names = workspace.study.codebook.names
     said = evidence.machine(workspace)
     error_map = evidence.fit_map(workspace, said, n_rounds)
-    probability = error_map.predict(said.labels, said.confidence)
+    probability = error_map.predict(said)
     frame = pd.DataFrame(probability, columns=[f"probability_{name}" for name in names])
     frame.insert(0, "prediction", np.asarray(names, dtype=object)[probability.argmax(axis=1)])
     return frame

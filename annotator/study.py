@@ -118,12 +118,16 @@ class Stop(Section):
     estimand: Slug
 
 
+ErrorMapCandidate = Literal["table", "logistic", "boosting"]
+
+
 class Design(Section):
     """How many human codes, in how many rounds."""
 
     rounds: int = Field(5, ge=1, le=100)
     budget: int = Field(ge=1)
     uniform_mix: float = Field(0.1, gt=0, le=1)
+    error_map: tuple[ErrorMapCandidate, ...] = ("table", "logistic", "boosting")
     stop: Stop | None = None
 
     @model_validator(mode="after")

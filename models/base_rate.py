@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.arrays import FloatArray, IntArray
+from models.signals import Signals
 
 PRIOR_UNITS = 1.0
 
@@ -15,9 +16,9 @@ class BaseRate:
 
     share: FloatArray
 
-    def predict(self, machine_labels: IntArray, confidence: FloatArray) -> FloatArray:
+    def predict(self, signals: Signals) -> FloatArray:
         """Probabilities (m, K), the same in every row."""
-        return np.repeat(self.share[None, :], machine_labels.shape[0], axis=0)
+        return np.repeat(self.share[None, :], signals.n_units, axis=0)
 
 
 def fit_base_rate(

@@ -60,3 +60,36 @@ def calibration(prediction: FloatArray, gold: IntArray, weights: FloatArray, n_b
         for b in np.flatnonzero(mass > 0)
     )
     return Calibration(brier, float(np.abs(observed_mass - predicted_mass).sum()), bins)
+
+
+def variance_misfit(prediction: FloatArray, gold: IntArray, n_bins: int = 5) -> float:
+    """How far predicted residual variances may be off: the root mean square over bins of what gold shows.
+
+    A unit's predicted residual variance is ``sum_k f_k (1 - f_k)``, its squared residual ``sum_k (y_k -
+    f_k)**2``. Units are put into bins of equal size by the former; a bin is off by the difference of the two
+    means, or by the standard error of that difference where gold cannot show less.
+
+    Parameters
+    ----------
+    prediction : (n, K) array
+        Out-of-fold predictions of gold units.
+    gold : (n,) array of int
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> share = rng.uniform(0.05, 0.95, 5000)
+    >>> gold = (rng.random(5000) < share).astype(int)
+    >>> right = np.column_stack([1 - share, share])
+    >>> variance_misfit(right, gold) < 0.03
+    True
+    >>> variance_misfit(right[:, ::-1], gold) > 0.2
+    True
+    """
+    predicted = (prediction * (1.0 - prediction)).sum(axis=1)
+    squared = ((np.eye(prediction.shape[1])[gold] - prediction) ** 2).sum(axis=1)
+    off = squared - predicted
+    total = 0.0
+    for units in np.array_split(np.argsort(predicted, kind="stable"), min(n_bins, gold.size)):
+        total += units.size * max(float(off[units].mean() ** 2), float(off[units].var() / units.size))
+    return float(np.sqrt(total / gold.size))

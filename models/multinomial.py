@@ -1,4 +1,4 @@
-"""Error map as a ridge multinomial logit on machine labels and confidence."""
+"""Error map as a ridge multinomial logit on machine labels, confidence and features."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,10 @@ import numpy as np
 
 from models.arrays import BoolArray, FloatArray, IntArray
 from models.base_rate import BaseRate, fit_one_coin
+from models.signals import Signals
 
 RIDGE = 1.0
+FEATURE_RIDGE = 5.0
 MAX_ITERATIONS = 200
 TOLERANCE = 1e-3
 
@@ -55,64 +57,88 @@ class AnnotatorFeatures:
 
 
 @dataclass(frozen=True)
-class Multinomial:
-    """P(code | features) = softmax(log one-coin model + features @ coefficients)."""
+class Columns:
+    """How signals become the columns of a design matrix: those of every annotator, then the features.
 
-    features: tuple[AnnotatorFeatures, ...]
+    Features are standardised; those that do not vary are left out.
+    """
+
+    annotators: tuple[AnnotatorFeatures, ...]
+    kept: IntArray
+    mean: FloatArray
+    scale: FloatArray
+
+    @classmethod
+    def of(cls, signals: Signals) -> "Columns":
+        """The columns that the given units call for."""
+        scale = signals.features.std(axis=0) if signals.n_units else np.zeros(signals.features.shape[1])
+        kept = np.flatnonzero(scale > 0)
+        return cls(
+            annotators=tuple(
+                AnnotatorFeatures.of(signals.labels[:, a], signals.confidence[:, a])
+                for a in range(signals.n_annotators)
+            ),
+            kept=kept,
+            mean=signals.features[:, kept].mean(axis=0) if kept.size else np.empty(0),
+            scale=scale[kept],
+        )
+
+    def matrix(self, signals: Signals) -> FloatArray:
+        """All columns side by side, (n, p)."""
+        said = [
+            each.columns(signals.labels[:, a], signals.confidence[:, a])
+            for a, each in enumerate(self.annotators)
+        ]
+        standardised = (signals.features[:, self.kept] - self.mean) / self.scale
+        return np.concatenate([*said, np.clip(standardised, -4.0, 4.0)], axis=1)
+
+    def ridge(self, n_columns: int) -> FloatArray:
+        """The penalty of each column: the more features, the less each may say."""
+        n_features = self.kept.size
+        return np.repeat([RIDGE, FEATURE_RIDGE * n_features], [n_columns - n_features, n_features])
+
+
+@dataclass(frozen=True)
+class Multinomial:
+    """P(code | signals) = softmax(log one-coin model + columns @ coefficients)."""
+
+    columns: Columns
     coefficients: FloatArray
     prior: FloatArray
 
-    def predict(self, machine_labels: IntArray, confidence: FloatArray) -> FloatArray:
-        """Probabilities (m, K) of units with labels (m, A) and confidences (m, A)."""
-        columns = feature_matrix(self.features, machine_labels, confidence)
-        return _softmax(_offset(machine_labels, self.prior) + columns @ self.coefficients)
-
-
-def features_of(machine_labels: IntArray, confidence: FloatArray) -> tuple[AnnotatorFeatures, ...]:
-    """The columns of every annotator, from units with labels (n, A) and confidences (n, A)."""
-    return tuple(
-        AnnotatorFeatures.of(machine_labels[:, a], confidence[:, a]) for a in range(machine_labels.shape[1])
-    )
-
-
-def feature_matrix(
-    features: tuple[AnnotatorFeatures, ...], machine_labels: IntArray, confidence: FloatArray
-) -> FloatArray:
-    """All columns of all annotators side by side, (n, p)."""
-    return np.concatenate(
-        [f.columns(machine_labels[:, a], confidence[:, a]) for a, f in enumerate(features)], axis=1
-    )
+    def predict(self, signals: Signals) -> FloatArray:
+        """Probabilities (m, K) of m units."""
+        return _softmax(
+            _offset(signals.labels, self.prior) + self.columns.matrix(signals) @ self.coefficients
+        )
 
 
 def fit_multinomials(
-    features: tuple[AnnotatorFeatures, ...],
-    machine_labels: IntArray,
-    confidence: FloatArray,
-    gold: IntArray,
-    *,
-    weights: FloatArray,
-    bases: list[BaseRate],
+    signals: Signals, gold: IntArray, *, weights: FloatArray, bases: list[BaseRate]
 ) -> list[Multinomial]:
     """One fit per row of ``weights`` (fits, n), all at once; a weight of zero leaves a unit out.
 
     The coefficients are shrunk to zero, that is to the one-coin model of the annotators, so that few gold
-    units already use what a label in the codebook means.
+    units already use what a label in the codebook means. All features together are shrunk as one signal is.
     """
-    columns = feature_matrix(features, machine_labels, confidence)
+    columns = Columns.of(signals)
+    matrix = columns.matrix(signals)
     n_codes = bases[0].share.size
     priors = np.stack(
         [
-            np.stack([fit_one_coin(label, gold, base, w).by_label() for label in machine_labels.T])
+            np.stack([fit_one_coin(label, gold, base, w).by_label() for label in signals.labels.T])
             for w, base in zip(weights, bases, strict=True)
         ]
     )
-    offsets = np.stack([_offset(machine_labels, prior) for prior in priors])
-    coefficients = ridge_multinomial(columns, np.eye(n_codes)[gold], weights, offsets)
-    return [Multinomial(features, c, p) for c, p in zip(coefficients, priors, strict=True)]
+    offsets = np.stack([_offset(signals.labels, prior) for prior in priors])
+    coefficients = ridge_multinomial(
+        matrix, np.eye(n_codes)[gold], weights, offsets, columns.ridge(matrix.shape[1])
+    )
+    return [Multinomial(columns, c, p) for c, p in zip(coefficients, priors, strict=True)]
 
 
 def ridge_multinomial(
-    columns: FloatArray, one_hot: FloatArray, weights: FloatArray, offsets: FloatArray, ridge: float = RIDGE
+    columns: FloatArray, one_hot: FloatArray, weights: FloatArray, offsets: FloatArray, ridge: FloatArray
 ) -> FloatArray:
     """Coefficients (fits, p, K) of ridge multinomial logits that share columns and outcomes.
 
@@ -123,8 +149,8 @@ def ridge_multinomial(
     weights : (fits, n) array
     offsets : (fits, n, K) array
         Added to the linear predictor of each fit.
-    ridge : float
-        Half this times the squared coefficients is added to the negative log-likelihood.
+    ridge : (p,) array
+        Half this times a column's squared coefficients is added to the negative log-likelihood.
 
     Notes
     -----
@@ -133,14 +159,14 @@ def ridge_multinomial(
     error map, so an unfinished fit is used as it is.
     """
     weighted = columns.T[None] * weights[:, None, :]
-    bound = 0.5 * (weighted @ columns) + ridge * np.eye(columns.shape[1])
+    bound = 0.5 * (weighted @ columns) + np.diag(ridge)
     inverse = np.linalg.inv(bound)
     coefficients: FloatArray = np.zeros((weights.shape[0], columns.shape[1], one_hot.shape[1]))
     ahead = coefficients
     momentum: FloatArray = np.zeros(weights.shape[0])
     for _ in range(MAX_ITERATIONS):
         residual = one_hot - _softmax(offsets + columns @ ahead)
-        step = inverse @ (weighted @ residual - ridge * ahead)
+        step = inverse @ (weighted @ residual - ridge[:, None] * ahead)
         updated = ahead + step
         moved = updated - coefficients
         uphill: BoolArray = (step * moved).sum(axis=(1, 2)) >= 0

@@ -6,6 +6,7 @@ import numpy as np
 
 from models.arrays import FloatArray, IntArray
 from models.base_rate import BaseRate, fit_one_coin
+from models.signals import Signals
 
 LABEL_PRIOR_UNITS = 3.0
 CELL_PRIOR_UNITS = 5.0
@@ -25,10 +26,10 @@ class SmoothedTable:
     edges: FloatArray
     cells: FloatArray
 
-    def predict(self, machine_labels: IntArray, confidence: FloatArray) -> FloatArray:
-        """Probabilities (m, K) of units with labels (m, A) and confidences (m, A)."""
-        label = machine_labels[:, self.annotator]
-        position = confidence_bin(confidence[:, self.annotator], self.edges)
+    def predict(self, signals: Signals) -> FloatArray:
+        """Probabilities (m, K) of m units."""
+        label = signals.labels[:, self.annotator]
+        position = confidence_bin(signals.confidence[:, self.annotator], self.edges)
         prediction: FloatArray = self.cells[label, position]
         return prediction
 
@@ -52,8 +53,7 @@ def confidence_bin(confidence: FloatArray, edges: FloatArray) -> IntArray:
 
 def fit_smoothed_table(
     annotator: int,
-    machine_labels: IntArray,
-    confidence: FloatArray,
+    signals: Signals,
     gold: IntArray,
     *,
     weights: FloatArray,
@@ -65,7 +65,7 @@ def fit_smoothed_table(
     Each level counts as a few coded units, so an empty cell falls back on its label and an empty label on
     the annotator's overall agreement.
     """
-    label = machine_labels[:, annotator]
+    label = signals.labels[:, annotator]
     n_codes = base.share.size
     n_bins = edges.size + 2
     row = np.where(label < 0, n_codes, label)
@@ -73,7 +73,7 @@ def fit_smoothed_table(
     label_counts = _counts(row * n_codes + gold, weights, (n_codes + 1) * n_codes)
     by_label = _shrunk(label_counts.reshape(n_codes + 1, n_codes), prior, LABEL_PRIOR_UNITS)
     by_label[n_codes] = base.share
-    cell = (row * n_bins + confidence_bin(confidence[:, annotator], edges)) * n_codes + gold
+    cell = (row * n_bins + confidence_bin(signals.confidence[:, annotator], edges)) * n_codes + gold
     counts = _counts(cell, weights, (n_codes + 1) * n_bins * n_codes)
     cells = _shrunk(counts.reshape(n_codes + 1, n_bins, n_codes), by_label[:, None, :], CELL_PRIOR_UNITS)
     cells[n_codes] = base.share

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from annotator.sampling.allocate import allocate
 from annotator.sampling.draw import draw
+from annotator.sampling.robust import mixed
 from models.arrays import BoolArray, FloatArray, IntArray
 
 N_FOLDS = 5
-MEAN_MIX = 0.3
 
 
 @dataclass(frozen=True)
@@ -25,9 +24,10 @@ class Design:
     score : (m,) array
         What the budget was spread by: the predicted standard deviation of the unit's contribution.
     error_probability : (m,) array
-        Predicted probability that the machine label is wrong; NaN in a round that has no map yet.
+        Predicted probability that the machine label is wrong; NaN where that is not known.
     stratum : (m,) array of int
-        The draw has a fixed size within each stratum. In a first round strata are cross-fitting folds.
+        The fold of the unit: each is drawn by itself, with a fixed size, so that predictions can be
+        cross-fitted over the folds.
     drawn : (m,) array of bool
     uniform_mix : float
         Share of the budget that was spread uniformly; 1 for a uniform round.
@@ -45,145 +45,9 @@ class Design:
     reason: str
 
 
-def first_round(
-    machine_labels: IntArray,
-    confidence: FloatArray,
-    budget: int,
-    rng: np.random.Generator,
-    *,
-    eligible: BoolArray | None = None,
-) -> Design:
-    """Design a round before any gold exists: uniform, spread evenly over machine labels and confidences.
-
-    The eligible units are split at random into at most five folds of equal size, and each fold gets an
-    equal share of the budget and a draw of its own, so that predictions cross-fitted over the folds leave
-    the estimate exactly unbiased. Within a fold the draw is systematic along machine label and confidence.
-
-    Parameters
-    ----------
-    machine_labels : (N, A) array of int
-        -1 where a label failed.
-    confidence : (N, A) array
-        NaN where there is none.
-    budget : int
-        Units to draw; all eligible units are drawn if there are fewer.
-    rng : numpy.random.Generator
-    eligible : (N,) array of bool, optional
-        Units without gold; all by default.
-
-    Raises
-    ------
-    ValueError
-        If the budget is below one or no unit is eligible.
-    """
-    units = _eligible_units(machine_labels.shape[0], eligible, budget)
-    size = min(budget, units.size)
-    n_folds = min(N_FOLDS, size)
-    fold = np.empty(units.size, dtype=np.int64)
-    fold[rng.permutation(units.size)] = np.arange(units.size) % n_folds
-    probability = np.empty(units.size)
-    drawn = np.zeros(units.size, dtype=bool)
-    order = _list_order(machine_labels[units], confidence[units], rng)
-    for j in range(n_folds):
-        inside = fold == j
-        fold_size = size // n_folds + int(j < size % n_folds)
-        probability[inside] = fold_size / inside.sum()
-        drawn[inside] = draw(probability[inside], rng, _order_within(order, inside))
-    reason = f"uniform in {n_folds} random folds: no gold yet"
-    if size == units.size:
-        reason = "census: the budget covers every eligible unit"
-    return Design(
-        units=units,
-        inclusion_probability=probability,
-        score=np.ones(units.size),
-        error_probability=np.full(units.size, np.nan),
-        stratum=fold,
-        drawn=drawn,
-        uniform_mix=1.0,
-        reason=reason,
-    )
-
-
-def later_round(
-    prediction: FloatArray,
-    error_probability: FloatArray,
-    eligible: BoolArray,
-    budget: int,
-    rng: np.random.Generator,
-    *,
-    map_has_skill: bool,
-    uniform_mix: float,
-    machine_labels: IntArray,
-    confidence: FloatArray,
-    influence: FloatArray | None = None,
-) -> Design:
-    """Design a round from an error map fitted on earlier gold.
-
-    A unit scores its predicted residual standard deviation, ``sqrt(sum_k f_k (1 - f_k))``, times its
-    influence on the estimands. The budget is allocated to the scores (`allocate`) but for a share that is
-    spread uniformly, which bounds the cost of a map that is wrong. A map without skill leaves the influence
-    alone to decide.
-
-    Parameters
-    ----------
-    prediction : (N, K) array
-        Class probabilities of every unit of the corpus.
-    error_probability : (N,) array
-        One minus the predicted probability of the machine label; recorded, not used.
-    eligible : (N,) array of bool
-        Units without gold.
-    budget : int
-        Units to draw; all eligible units are drawn if there are fewer.
-    rng : numpy.random.Generator
-    map_has_skill : bool
-        Whether the map beats the base rate in cross-validation by more than noise.
-    uniform_mix : float
-        Smallest share of the budget to spread uniformly, in ``(0, 1]``. The share used is at least 0.3.
-    machine_labels : (N, A) array of int
-    confidence : (N, A) array
-    influence : (N,) array, optional
-        How much one unit of residual moves the estimands; equal for all units by default.
-
-    Raises
-    ------
-    ValueError
-        If the budget is below one, no unit is eligible, or ``uniform_mix`` is outside ``(0, 1]``.
-    """
-    if not 0 < uniform_mix <= 1:
-        raise ValueError(f"uniform_mix must lie in (0, 1], not {uniform_mix}")
-    units = _eligible_units(eligible.size, eligible, budget)
-    size = min(budget, units.size)
-    residual = np.sqrt((prediction[units] * (1.0 - prediction[units])).sum(axis=1))
-    leverage = np.ones(units.size) if influence is None else np.abs(influence[units])
-    mix = max(uniform_mix, MEAN_MIX)
-    if size == units.size:
-        score, mix, reason = residual * leverage, 1.0, "census: the budget covers every eligible unit"
-    elif map_has_skill:
-        score = residual * leverage
-        reason = f"score: sd of the predicted residual, mixed {mix:.0%} with uniform"
-    elif influence is not None:
-        score = leverage
-        reason = f"influence: the error map has no cross-validated skill; mixed {mix:.0%} with uniform"
-    else:
-        score, mix, reason = leverage, 1.0, "uniform: the error map has no cross-validated skill"
-    share = size / units.size
-    probability = mix * share + (1.0 - mix) * allocate(score, size) if mix < 1 else np.full(units.size, share)
-    probability = np.minimum(probability, 1.0)
-    order = _list_order(machine_labels[units], confidence[units], rng)
-    return Design(
-        units=units,
-        inclusion_probability=probability,
-        score=score,
-        error_probability=error_probability[units],
-        stratum=np.zeros(units.size, dtype=np.int64),
-        drawn=draw(probability, rng, order),
-        uniform_mix=mix,
-        reason=reason,
-    )
-
-
-def _eligible_units(n_units: int, eligible: BoolArray | None, budget: int) -> IntArray:
-    units = np.arange(n_units) if eligible is None else np.flatnonzero(eligible)
+def eligible_units(eligible: BoolArray, budget: int) -> IntArray:
+    """Positions of the units that can be drawn, (m,). Raises ValueError if a round cannot be."""
+    units = np.flatnonzero(eligible)
     if units.size == 0:
         raise ValueError("no unit is left to draw")
     if budget < 1:
@@ -191,13 +55,81 @@ def _eligible_units(n_units: int, eligible: BoolArray | None, budget: int) -> In
     return units
 
 
-def _list_order(machine_labels: IntArray, confidence: FloatArray, rng: np.random.Generator) -> IntArray:
-    """The order of the systematic draw: machine labels, then mean confidence, then random."""
-    seen = np.isfinite(confidence)
-    total = np.where(seen, confidence, 0.0).sum(axis=1)
-    mean = np.where(seen.any(axis=1), total / np.maximum(seen.sum(axis=1), 1), -1.0)
-    labels = machine_labels.T[::-1]
-    order: IntArray = np.lexsort((rng.random(mean.size), mean, *labels))
+def design_round(
+    units: IntArray,
+    score: FloatArray,
+    budget: int,
+    rng: np.random.Generator,
+    *,
+    uniform_mix: float,
+    order: IntArray,
+    error_probability: FloatArray,
+    reason: str,
+) -> Design:
+    """Draw a round whose budget is spread by a score.
+
+    The units are split at random into at most five folds of equal size. Each fold gets an equal share of the
+    budget, allocated to its scores but for the uniform share, and a systematic draw of its own along
+    ``order``, which spreads it evenly over whatever the order sorts by.
+
+    Parameters
+    ----------
+    units : (m,) array of int
+        The eligible units.
+    score : (m,) array
+        Not negative; equal scores give equal probabilities.
+    budget : int
+        Units to draw; all units are drawn if there are fewer.
+    rng : numpy.random.Generator
+    uniform_mix : float
+        Share of the budget to spread uniformly, in ``(0, 1]``.
+    order : (m,) array of int
+        A permutation: the list along which the draw is systematic.
+    error_probability : (m,) array
+    reason : str
+        Why the scores are what they are.
+
+    Examples
+    --------
+    >>> score, none = np.array([1.0, 1.0, 4.0, 4.0]), np.full(4, np.nan)
+    >>> design = design_round(np.arange(4), score, 1, np.random.default_rng(1), uniform_mix=0.5,
+    ...                       order=np.arange(4), error_probability=none, reason="an example")
+    >>> design.inclusion_probability.tolist(), int(design.drawn.sum())
+    ([0.175, 0.175, 0.325, 0.325], 1)
+    """
+    if not 0 < uniform_mix <= 1:
+        raise ValueError(f"uniform_mix must lie in (0, 1], not {uniform_mix}")
+    size = min(budget, units.size)
+    n_folds = min(N_FOLDS, size)
+    fold = np.empty(units.size, dtype=np.int64)
+    fold[rng.permutation(units.size)] = np.arange(units.size) % n_folds
+    probability = np.empty(units.size)
+    drawn = np.zeros(units.size, dtype=bool)
+    is_census = size == units.size
+    for j in range(n_folds):
+        inside = fold == j
+        fold_size = size // n_folds + int(j < size % n_folds)
+        probability[inside] = 1.0 if is_census else mixed(score[inside], fold_size, uniform_mix)
+        drawn[inside] = draw(probability[inside], rng, _order_within(order, inside))
+    return Design(
+        units=units,
+        inclusion_probability=probability,
+        score=score,
+        error_probability=error_probability,
+        stratum=fold,
+        drawn=drawn,
+        uniform_mix=1.0 if is_census else uniform_mix,
+        reason="census: the budget covers every eligible unit" if is_census else reason,
+    )
+
+
+def list_order(*keys: FloatArray | IntArray, rng: np.random.Generator) -> IntArray:
+    """The order of a systematic draw: by the first key, then the next, then at random.
+
+    >>> list_order(np.array([1, 0, 1]), np.array([0.5, 0.1, 0.2]), rng=np.random.default_rng(1)).tolist()
+    [1, 2, 0]
+    """
+    order: IntArray = np.lexsort((rng.random(keys[0].shape[0]), *reversed(keys)))
     return order
 
 

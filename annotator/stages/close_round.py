@@ -1,19 +1,19 @@
 """Stage: the codes of a round become gold, and the round is closed."""
 
 import numpy as np
+import pandas as pd
 
 from annotator import evidence, schema
 from annotator.coding.gold import form_gold
 from annotator.errors import AnnotatorError
+from annotator.sampling.campaign import predict_round
 from annotator.seeds import generator
 from annotator.stages.collect import outstanding, stored_codes
-from annotator.stages.open_round import write_predictions
-from annotator.workspace import Workspace, gold, tasks
-from models.error_map import cross_fit
+from annotator.workspace import Workspace, gold, predictions, tasks
 
 
 def close_round(workspace: Workspace, round_number: int) -> str:
-    """Write ``gold.parquet``; in round 1 first the cross-fitted predictions, which need its codes.
+    """Write ``predictions.parquet``, cross-fitted over the round's folds, and then ``gold.parquet``.
 
     A unit that nobody coded keeps the round open: it is never left out silently.
     """
@@ -28,25 +28,30 @@ def close_round(workspace: Workspace, round_number: int) -> str:
         workspace.study.codebook.names,
         generator(workspace.study, round_number, "gold"),
     )
-    if round_number == 1:
-        _predict_first_round(workspace, dict(zip(labels["unit_id"], labels["label"], strict=True)))
+    _predict(workspace, round_number, dict(zip(labels["unit_id"], labels["label"], strict=True)))
     workspace.write(gold(round_number), labels, schema.GOLD, round=round_number)
     how = ", ".join(f"{count} {name}" for name, count in labels["how"].value_counts().items())
     return f"{len(labels)} gold labels ({how})"
 
 
-def _predict_first_round(workspace: Workspace, labels: dict[str, str]) -> None:
+def _predict(workspace: Workspace, round_number: int, labels: dict[str, str]) -> None:
+    """Keep the probabilities (N, K) that the round's estimate uses."""
     names = workspace.study.codebook.names
-    said, design = evidence.machine(workspace), evidence.drawn_in(workspace, 1)
-    codes = evidence.code_index(workspace.units["unit_id"].map(labels), names)
-    weights = np.where(design.drawn, 1.0 / design.inclusion_probability, 0.0)
-    prediction = cross_fit(
-        said.labels,
-        said.confidence,
-        codes,
+    said, design = evidence.machine(workspace), evidence.drawn_in(workspace, round_number)
+    new = evidence.code_index(workspace.units["unit_id"].map(labels), names)
+    error_map = evidence.fit_map(workspace, said, round_number - 1) if round_number > 1 else None
+    probability = evidence.drawn_with(workspace, round_number - 1)
+    prediction = predict_round(
+        evidence.campaign(workspace, said, []),
+        np.where(design.drawn, new, evidence.gold_codes(workspace, round_number - 1)),
+        np.where(design.drawn, design.inclusion_probability, probability),
         fold=design.stratum,
-        n_codes=len(names),
-        weights=weights,
-        rng=generator(workspace.study, 1, "cross_fit"),
+        error_map=error_map,
+        rng=generator(workspace.study, round_number, "cross_fit"),
     )
-    write_predictions(workspace, 1, prediction, error_map="cross-fitted over the folds of round 1")
+    rows = pd.DataFrame(prediction, columns=list(names))
+    rows.insert(0, "unit_id", workspace.units["unit_id"])
+    about = "cross-fitted over the folds of the round" + (f": {error_map.candidate}" if error_map else "")
+    workspace.write(
+        predictions(round_number), rows, schema.predictions(names), round=round_number, error_map=about
+    )

@@ -8,14 +8,10 @@ import numpy as np
 import pandas as pd
 
 from annotator import evidence, schema
-from annotator.inference.estimands import Estimand
-from annotator.inference.estimands.mean import Mean
+from annotator.asked import estimands
 from annotator.inference.methods import Estimate, Question, estimate
 from annotator.inference.rectify import UNKNOWN
-from annotator.study import MeanEstimand
 from annotator.workspace import ESTIMATES, Workspace
-
-MISSING_GROUP = "(missing)"
 
 
 def rectify(workspace: Workspace, n_rounds: int) -> str:
@@ -26,16 +22,16 @@ def rectify(workspace: Workspace, n_rounds: int) -> str:
     rounds = evidence.rounds(workspace, n_rounds)
     gold = evidence.gold_codes(workspace, n_rounds)
     machine_labels = evidence.machine(workspace).labels[:, 0]
-    estimands = [_estimand(workspace, section) for section in workspace.study.estimands]
+    asked = estimands(workspace)
     question = _question(workspace)
     rows: list[dict[str, object]] = []
     for number in range(1, n_rounds + 1):
         so_far = rounds[:number]
         gold_so_far = np.where(so_far[-1].known | so_far[-1].drawn, gold, UNKNOWN)
-        results = estimate(so_far, gold_so_far, estimands, question, machine_labels=machine_labels)
+        results = estimate(so_far, gold_so_far, asked, question, machine_labels=machine_labels)
         rows += _rows(workspace, number, results)
     workspace.write(ESTIMATES, pd.DataFrame(rows), schema.ESTIMATES, rounds=n_rounds, asked=_asked(workspace))
-    return f"{len(estimands)} estimands estimated after round {n_rounds}"
+    return f"{len(asked)} estimands estimated after round {n_rounds}"
 
 
 def is_current(workspace: Workspace, n_rounds: int) -> bool:
@@ -68,14 +64,6 @@ def _question(workspace: Workspace) -> Question:
         population=study.population,
         planned_labels=study.design.budget if study.design.stop else None,
     )
-
-
-def _estimand(workspace: Workspace, section: MeanEstimand) -> Estimand:
-    if section.by is None:
-        return Mean(section.name)
-    values = workspace.units[section.by].map(lambda value: MISSING_GROUP if pd.isna(value) else str(value))
-    groups = pd.Categorical(values)
-    return Mean(section.name, groups.codes.astype("int64"), [str(name) for name in groups.categories])
 
 
 def _rows(workspace: Workspace, number: int, results: list[Estimate]) -> Iterator[dict[str, object]]:

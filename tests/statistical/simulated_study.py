@@ -5,10 +5,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from annotator.inference.estimands import Estimand
+from annotator.inference.estimands.mean import Mean
 from annotator.inference.rectify import Round
-from annotator.sampling.design import first_round, later_round
+from annotator.sampling.campaign import (
+    Campaign,
+    as_round,
+    fit_map,
+    open_first_round,
+    open_later_round,
+    predict_round,
+)
 from models.arrays import FloatArray, IntArray
-from models.error_map import cross_fit, fit_error_map
+from models.error_map import ErrorMap
+from models.signals import Signals
+
+SKILLS = ("none", "fair", "strong", "adversarial")
+# How often the machine knows the code, and the beta distributions of its confidence where right and wrong.
+KNOWS = {"fair": 0.6, "strong": 0.95}
+MEAN = Mean("prevalence")
 
 
 @dataclass(frozen=True)
@@ -16,8 +31,7 @@ class Corpus:
     """Codes of N units and what one machine annotator said about them."""
 
     codes: IntArray
-    machine_labels: IntArray
-    confidence: FloatArray
+    signals: Signals
     n_codes: int
 
     @property
@@ -29,16 +43,18 @@ class Corpus:
 def simulate_corpus(n_units: int, share: Sequence[float], skill: str, rng: np.random.Generator) -> Corpus:
     """A corpus with the given shares of codes and a machine annotator.
 
-    ``skill``: ``none`` (labels independent of the codes), ``strong`` (95 % right, unsure where wrong), or
-    ``adversarial`` (mostly the next code, and most confident where wrong).
+    ``skill``: ``none`` (labels independent of the codes), ``fair`` and ``strong`` (knows the code of 60 % and
+    95 % of the units, unsure where wrong), or ``adversarial`` (mostly the next code, and most confident where
+    wrong). The shares are met to within one unit.
     """
     n_codes = len(share)
-    codes = rng.choice(n_codes, n_units, p=np.asarray(share) / np.sum(share))
-    guess = rng.choice(n_codes, n_units, p=np.asarray(share) / np.sum(share))
+    edges = np.rint(np.cumsum(share) / np.sum(share) * n_units).astype(np.int64)
+    codes = rng.permutation(np.searchsorted(edges, np.arange(n_units), side="right"))
+    guess = rng.permutation(codes)
     if skill == "none":
         said, confidence = guess, rng.uniform(0.3, 1.0, n_units)
-    elif skill == "strong":
-        right = rng.random(n_units) < 0.95
+    elif skill in KNOWS:
+        right = rng.random(n_units) < KNOWS[skill]
         said = np.where(right, codes, guess)
         confidence = np.where(right, rng.beta(8, 2, n_units), rng.beta(4, 4, n_units))
     elif skill == "adversarial":
@@ -47,62 +63,39 @@ def simulate_corpus(n_units: int, share: Sequence[float], skill: str, rng: np.ra
         confidence = np.where(right, rng.beta(4, 4, n_units), rng.beta(8, 2, n_units))
     else:
         raise ValueError(skill)
-    return Corpus(codes, said[:, None].astype(np.int64), confidence.round(2)[:, None], n_codes)
+    return Corpus(codes, Signals(said[:, None].astype(np.int64), confidence.round(2)[:, None]), n_codes)
 
 
 def play(
-    corpus: Corpus, sizes: Sequence[int], rng: np.random.Generator, *, uniform_mix: float = 0.1
+    corpus: Corpus,
+    sizes: Sequence[int],
+    rng: np.random.Generator,
+    *,
+    uniform_mix: float = 0.1,
+    estimands: Sequence[Estimand] = (MEAN,),
+    candidates: Sequence[str] = ("table", "logistic"),
 ) -> tuple[list[Round], IntArray]:
     """Play the rounds of a study with the true codes as answers; returns the rounds and the gold."""
+    campaign = Campaign(corpus.signals, corpus.n_codes, estimands, uniform_mix, candidates)
     gold = np.full(corpus.codes.size, -1)
-    weight = np.ones(corpus.codes.size)
+    probability = np.full(gold.size, np.nan)
     rounds: list[Round] = []
     for number, size in enumerate(sizes, start=1):
         known = gold >= 0
         if known.all():
             break
-        prediction = None
+        error_map: ErrorMap | None = None
         if number == 1:
-            design = first_round(corpus.machine_labels, corpus.confidence, size, rng)
+            design = open_first_round(campaign, size, rng)
         else:
-            fitted = fit_error_map(
-                corpus.machine_labels[known],
-                corpus.confidence[known],
-                gold[known],
-                n_codes=corpus.n_codes,
-                weights=weight[known],
-                rng=rng,
-            )
-            prediction = fitted.predict(corpus.machine_labels, corpus.confidence)
-            said = prediction[np.arange(gold.size), corpus.machine_labels[:, 0]]
-            design = later_round(
-                prediction,
-                1.0 - said,
-                ~known,
-                size,
-                rng,
-                map_has_skill=fitted.has_skill,
-                uniform_mix=uniform_mix,
-                machine_labels=corpus.machine_labels,
-                confidence=corpus.confidence,
-            )
-        probability = np.full(gold.size, np.nan)
-        drawn = np.zeros(gold.size, dtype=bool)
-        stratum = np.zeros(gold.size, dtype=np.int64)
-        probability[design.units] = design.inclusion_probability
-        drawn[design.units] = design.drawn
-        stratum[design.units] = design.stratum
+            error_map = fit_map(campaign, gold, probability, rng)
+            design = open_later_round(campaign, error_map, gold, size, rng)
+        drawn = design.units[design.drawn]
         gold[drawn] = corpus.codes[drawn]
-        weight[drawn] = 1.0 / probability[drawn]
-        if prediction is None:
-            prediction = cross_fit(
-                corpus.machine_labels,
-                corpus.confidence,
-                gold,
-                fold=stratum,
-                n_codes=corpus.n_codes,
-                weights=weight,
-                rng=rng,
-            )
-        rounds.append(Round(number, known, probability, drawn, stratum, prediction))
+        probability[drawn] = design.inclusion_probability[design.drawn]
+        opened = as_round(design, number, known, np.empty((0, 0)))
+        prediction = predict_round(
+            campaign, gold, probability, fold=opened.stratum, error_map=error_map, rng=rng
+        )
+        rounds.append(as_round(design, number, known, prediction))
     return rounds, gold

@@ -5,7 +5,7 @@ import pytest
 from simulated_study import play, simulate_corpus
 
 from annotator.inference.rectify import Round, rectify
-from annotator.sampling.design import later_round
+from annotator.sampling.design import design_round, list_order
 
 pytestmark = pytest.mark.statistical
 
@@ -38,16 +38,16 @@ def test_a_hostile_map_and_unequal_weights_do_not_bias_the_estimate():
             known = gold >= 0
             # The second round's probabilities depend on the codes of the first.
             shape = rng.dirichlet([1.0, 1.0], 100) if number == 1 or gold.max() < 1 else hostile[:, ::-1]
-            design = later_round(
-                shape,
-                1 - shape[:, 0],
-                ~known,
+            units = np.flatnonzero(~known)
+            design = design_round(
+                units,
+                np.sqrt((shape * (1 - shape)).sum(axis=1))[units],
                 10,
                 rng,
-                map_has_skill=True,
                 uniform_mix=0.2,
-                machine_labels=corpus.machine_labels,
-                confidence=corpus.confidence,
+                order=list_order(corpus.machine_labels[units, 0], rng=rng),
+                error_probability=1 - shape[units, 0],
+                reason="hostile",
             )
             pi, drawn = np.full(100, np.nan), np.zeros(100, dtype=bool)
             pi[design.units], drawn[design.units] = design.inclusion_probability, design.drawn

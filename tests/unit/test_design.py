@@ -1,38 +1,26 @@
 import numpy as np
 import pytest
 
-from annotator.sampling.design import first_round, later_round
+from annotator.sampling.design import design_round, list_order
 
 
-def corpus(n_units, seed=1):
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(-1, 3, (n_units, 1))
-    confidence = np.where(rng.random((n_units, 1)) < 0.2, np.nan, rng.random((n_units, 1)))
-    return labels, confidence
-
-
-def later(n_units, budget, *, skill=True, mix=0.1, eligible=None, **options):
-    labels, confidence = corpus(n_units)
-    prediction = np.random.default_rng(2).dirichlet([0.3] * 3, n_units)
-    eligible = np.ones(n_units, dtype=bool) if eligible is None else eligible
-    return prediction, later_round(
-        prediction,
-        1.0 - prediction[:, 0],
-        eligible,
+def designed(n_units, budget, *, score=None, mix=0.1, order=None, seed=3):
+    score = np.ones(n_units) if score is None else score
+    return design_round(
+        np.arange(n_units),
+        score,
         budget,
-        np.random.default_rng(3),
-        map_has_skill=skill,
+        np.random.default_rng(seed),
         uniform_mix=mix,
-        machine_labels=labels,
-        confidence=confidence,
-        **options,
+        order=np.arange(n_units) if order is None else order,
+        error_probability=np.full(n_units, np.nan),
+        reason="a test",
     )
 
 
 @pytest.mark.parametrize("budget", [1, 2, 3, 7, 50, 99, 100, 1000])
-def test_the_first_round_draws_its_budget_in_even_folds(budget):
-    labels, confidence = corpus(103)
-    design = first_round(labels, confidence, budget, np.random.default_rng(1))
+def test_the_budget_is_drawn_in_even_folds(budget):
+    design = designed(103, budget)
     size = min(budget, 103)
     assert design.drawn.sum() == size
     assert design.inclusion_probability.sum() == pytest.approx(size)
@@ -44,69 +32,43 @@ def test_the_first_round_draws_its_budget_in_even_folds(budget):
     assert design.inclusion_probability == pytest.approx(expected[design.stratum])
 
 
-def test_the_first_round_spreads_over_machine_labels():
-    labels, confidence = corpus(1000)
-    design = first_round(labels, confidence, 100, np.random.default_rng(1))
-    drawn = np.bincount(labels[design.drawn, 0] + 1)
+def test_each_fold_has_its_own_fixed_size_whatever_the_scores():
+    design = designed(400, 41, score=np.random.default_rng(1).lognormal(0, 2, 400))
+    in_fold = np.bincount(design.stratum, design.inclusion_probability)
+    assert in_fold == pytest.approx([9, 8, 8, 8, 8])
+    assert np.bincount(design.stratum[design.drawn]).tolist() == [9, 8, 8, 8, 8]
+
+
+def test_the_draw_is_spread_along_the_order():
+    labels = np.random.default_rng(2).integers(-1, 3, 1000)
+    design = designed(1000, 100, order=list_order(labels, rng=np.random.default_rng(1)))
+    drawn = np.bincount(labels[design.drawn] + 1)
     # A fold's share of a label is drawn to within one unit at each end of the label's stretch of the list.
-    assert np.all(np.abs(drawn - 0.1 * np.bincount(labels[:, 0] + 1)) <= 5)
+    assert np.all(np.abs(drawn - 0.1 * np.bincount(labels + 1)) <= 5)
 
 
-def test_a_first_round_can_leave_units_out():
-    labels, confidence = corpus(20)
-    eligible = np.arange(20) % 2 == 0
-    design = first_round(labels, confidence, 4, np.random.default_rng(1), eligible=eligible)
-    assert design.units.tolist() == list(range(0, 20, 2))
-    assert design.drawn.sum() == 4
-
-
-def test_a_later_round_draws_where_residuals_are_predicted_and_never_excludes_a_unit():
-    prediction, design = later(400, 40)
-    variance = (prediction * (1 - prediction)).sum(axis=1)
-    assert design.drawn.sum() == 40
-    assert design.inclusion_probability.sum() == pytest.approx(40)
-    assert design.inclusion_probability.min() >= design.uniform_mix * 0.1 - 1e-12
-    assert np.corrcoef(design.inclusion_probability, np.sqrt(variance))[0, 1] > 0.99
-    assert design.reason.startswith("score")
-
-
-def test_the_mix_is_never_below_the_one_asked_for():
-    assert later(100, 10, mix=0.8)[1].uniform_mix == 0.8
-    assert later(100, 10, mix=0.01)[1].uniform_mix >= 0.01
-
-
-def test_a_map_without_skill_makes_the_round_uniform_and_says_why():
-    _, design = later(100, 10, skill=False)
-    assert design.inclusion_probability == pytest.approx(0.1)
-    assert design.reason == "uniform: the error map has no cross-validated skill"
-
-
-def test_influence_scales_the_score_with_and_without_skill():
-    influence = np.where(np.arange(200) < 100, 1.0, -4.0)
-    for skill in (True, False):
-        _, design = later(200, 20, skill=skill, influence=influence)
-        pi = design.inclusion_probability
-        assert pi[100:].mean() > 1.8 * pi[:100].mean()
+def test_a_high_score_is_drawn_more_often_and_no_unit_never():
+    score = np.random.default_rng(2).uniform(0.1, 1.0, 400)
+    design = designed(400, 40, score=score, mix=0.2)
+    assert design.inclusion_probability.min() >= 0.2 * 0.1 - 1e-12
+    assert np.corrcoef(design.inclusion_probability, score)[0, 1] > 0.98
+    assert design.uniform_mix == 0.2
 
 
 def test_a_budget_beyond_the_eligible_units_takes_them_all():
-    eligible = np.arange(50) < 7
-    _, design = later(50, 20, eligible=eligible)
+    design = designed(7, 20)
     assert design.drawn.all()
-    assert design.units.tolist() == list(range(7))
     assert design.inclusion_probability.tolist() == [1.0] * 7
+    assert design.reason.startswith("census")
 
 
 def test_the_same_seed_gives_the_same_design():
-    first, second = later(100, 10)[1], later(100, 10)[1]
+    first, second = designed(100, 10), designed(100, 10)
     assert (first.drawn == second.drawn).all()
     assert (first.inclusion_probability == second.inclusion_probability).all()
 
 
-def test_a_round_without_units_budget_or_mix_is_refused():
-    with pytest.raises(ValueError, match="no unit is left"):
-        later(10, 2, eligible=np.zeros(10, dtype=bool))
-    with pytest.raises(ValueError, match="at least one unit"):
-        later(10, 0)
+@pytest.mark.parametrize("mix", [0.0, 1.1])
+def test_a_mix_that_is_no_share_is_refused(mix):
     with pytest.raises(ValueError, match="uniform_mix"):
-        later(10, 2, mix=0.0)
+        designed(10, 2, mix=mix)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from models.base_rate import fit_base_rate
 from models.error_map import cross_fit, fit_error_map
 from models.multinomial import ridge_multinomial
+from models.signals import Signals
 from models.smoothed_table import confidence_edges, fit_smoothed_table
 
 
@@ -17,13 +18,12 @@ def gold_units(n, n_codes, *, accuracy=0.8, annotators=1, failed=0.1, missing=0.
     said[rng.random((n, annotators)) < failed] = -1
     confidence = np.where(right, rng.beta(6, 2, (n, annotators)), rng.beta(3, 3, (n, annotators)))
     confidence[rng.random((n, annotators)) < missing] = np.nan
-    return said, confidence, gold
+    return Signals(said, confidence), gold
 
 
-def fitted(said, confidence, gold, n_codes, seed=1):
+def fitted(signals, gold, n_codes, seed=1):
     return fit_error_map(
-        said,
-        confidence,
+        signals,
         gold,
         n_codes=n_codes,
         weights=np.ones(gold.size),
@@ -41,12 +41,10 @@ def fitted(said, confidence, gold, n_codes, seed=1):
     seed=st.integers(0, 1000),
 )
 def test_predictions_stay_strictly_inside_the_simplex(*, n, n_codes, annotators, failed, missing, seed):
-    said, confidence, gold = gold_units(
-        n, n_codes, annotators=annotators, failed=failed, missing=missing, seed=seed
-    )
-    result = fitted(said, confidence, gold, n_codes, seed)
-    other, other_confidence, _ = gold_units(50, n_codes, annotators=annotators, seed=seed + 1)
-    for prediction in (result.predict(other, other_confidence), result.out_of_fold):
+    signals, gold = gold_units(n, n_codes, annotators=annotators, failed=failed, missing=missing, seed=seed)
+    result = fitted(signals, gold, n_codes, seed)
+    other, _ = gold_units(50, n_codes, annotators=annotators, seed=seed + 1)
+    for prediction in (result.predict(other), result.out_of_fold):
         assert np.all(prediction > 0)
         assert np.all(prediction < 1)
         assert prediction.sum(axis=1) == pytest.approx(1.0)
@@ -54,16 +52,16 @@ def test_predictions_stay_strictly_inside_the_simplex(*, n, n_codes, annotators,
 
 @pytest.mark.parametrize("n_codes", [2, 5, 10])
 def test_one_code_only_among_ten_gold_units(n_codes):
-    said, confidence, _ = gold_units(10, n_codes)
-    result = fitted(said, confidence, np.ones(10, dtype=np.int64), n_codes)
-    prediction = result.predict(said, confidence)
+    signals, _ = gold_units(10, n_codes)
+    result = fitted(signals, np.ones(10, dtype=np.int64), n_codes)
+    prediction = result.predict(signals)
     assert np.all(prediction.argmax(axis=1) == 1)
     assert prediction.min() > 0
 
 
 def test_informative_labels_have_skill_and_beat_the_base_rate():
-    said, confidence, gold = gold_units(300, 4)
-    result = fitted(said, confidence, gold, 4)
+    signals, gold = gold_units(300, 4)
+    result = fitted(signals, gold, 4)
     assert result.has_skill
     assert result.candidate in {"table", "logistic"}
     intercept = next(c for c in result.losses if c.candidate == "intercept")
@@ -78,16 +76,17 @@ def test_noise_labels_seldom_have_skill():
     claims = 0
     for seed in range(100):
         rng = np.random.default_rng(seed + 10_000)
-        said, confidence, _ = gold_units(100, 3, seed=seed)
-        claims += fitted(said, confidence, rng.integers(0, 3, 100), 3, seed).has_skill
+        signals, _ = gold_units(100, 3, seed=seed)
+        claims += fitted(signals, rng.integers(0, 3, 100), 3, seed).has_skill
     # A five per cent test, 100 times: more than 12 is passed by chance once in 700 runs.
     assert claims <= 12
 
 
 def test_labels_that_are_systematically_wrong_are_learnt():
-    said, confidence, gold = gold_units(400, 3, accuracy=0.9, failed=0.0)
-    result = fitted((said + 1) % 3, confidence, gold, 3)
-    prediction = result.predict((said + 1) % 3, confidence)
+    signals, gold = gold_units(400, 3, accuracy=0.9, failed=0.0)
+    wrong = Signals((signals.labels + 1) % 3, signals.confidence)
+    result = fitted(wrong, gold, 3)
+    prediction = result.predict(wrong)
     assert np.mean(prediction.argmax(axis=1) == gold) > 0.8
 
 
@@ -100,19 +99,19 @@ def test_the_simplest_candidate_within_one_standard_error_is_kept():
 
 
 def test_a_failed_label_gets_the_base_rate_from_a_table():
-    said, confidence, gold = gold_units(200, 3)
-    base = fit_base_rate(said, gold, 3, np.ones(200))
-    edges = confidence_edges(confidence[:, 0], 200)
-    table = fit_smoothed_table(0, said, confidence, gold, weights=np.ones(200), edges=edges, base=base)
-    assert table.predict(np.array([[-1]]), np.array([[0.9]]))[0] == pytest.approx(base.share)
+    signals, gold = gold_units(200, 3)
+    base = fit_base_rate(signals.labels, gold, 3, np.ones(200))
+    edges = confidence_edges(signals.confidence[:, 0], 200)
+    table = fit_smoothed_table(0, signals, gold, weights=np.ones(200), edges=edges, base=base)
+    assert table.predict(Signals(np.array([[-1]]), np.array([[0.9]])))[0] == pytest.approx(base.share)
 
 
 def test_a_second_annotator_that_knows_better_is_used():
-    said, confidence, gold = gold_units(400, 3, annotators=2, accuracy=0.95)
-    said[:, 0] = np.random.default_rng(9).integers(0, 3, 400)
-    result = fitted(said, confidence, gold, 3)
+    signals, gold = gold_units(400, 3, annotators=2, accuracy=0.95)
+    signals.labels[:, 0] = np.random.default_rng(9).integers(0, 3, 400)
+    result = fitted(signals, gold, 3)
     assert result.candidate in {"table_1", "logistic"}
-    assert np.mean(result.predict(said, confidence).argmax(axis=1) == gold) > 0.8
+    assert np.mean(result.predict(signals).argmax(axis=1) == gold) > 0.8
 
 
 def test_weights_change_the_base_rate():
@@ -126,7 +125,9 @@ def test_the_logit_solves_its_score_equation():
     one_hot = np.eye(3)[rng.integers(0, 3, 150)]
     weights = rng.uniform(0.5, 2.0, (2, 150))
     offsets = rng.normal(size=(2, 150, 3))
-    for c, w, o in zip(ridge_multinomial(columns, one_hot, weights, offsets), weights, offsets, strict=True):
+    for c, w, o in zip(
+        ridge_multinomial(columns, one_hot, weights, offsets, np.ones(4)), weights, offsets, strict=True
+    ):
         p = np.exp(o + columns @ c)
         p /= p.sum(axis=1, keepdims=True)
         score = columns.T @ (w[:, None] * (one_hot - p)) - c
@@ -134,21 +135,20 @@ def test_the_logit_solves_its_score_equation():
 
 
 def test_the_same_seed_gives_the_same_map():
-    said, confidence, gold = gold_units(60, 3)
-    first, second = (fitted(said, confidence, gold, 3, seed=4) for _ in range(2))
+    signals, gold = gold_units(60, 3)
+    first, second = (fitted(signals, gold, 3, seed=4) for _ in range(2))
     assert (first.out_of_fold == second.out_of_fold).all()
     assert first.losses == second.losses
 
 
 def test_cross_fitted_predictions_owe_nothing_to_their_own_fold():
-    said, confidence, gold = gold_units(100, 3)
+    signals, gold = gold_units(100, 3)
     fold = np.arange(100) % 5
     gold[50:] = -1
 
     def predictions(codes):
         return cross_fit(
-            said,
-            confidence,
+            signals,
             codes,
             fold=fold,
             n_codes=3,
@@ -164,14 +164,14 @@ def test_cross_fitted_predictions_owe_nothing_to_their_own_fold():
 
 
 def test_one_fold_or_no_gold_makes_every_code_equally_likely():
-    said, confidence, gold = gold_units(4, 3)
+    signals, gold = gold_units(4, 3)
     rng = np.random.default_rng(1)
     one_fold = cross_fit(
-        said, confidence, gold, fold=np.zeros(4, dtype=np.int64), n_codes=3, weights=np.ones(4), rng=rng
+        signals, gold, fold=np.zeros(4, dtype=np.int64), n_codes=3, weights=np.ones(4), rng=rng
     )
     assert one_fold == pytest.approx(1 / 3)
 
 
 def test_a_code_outside_the_codebook_is_refused():
     with pytest.raises(ValueError, match=r"0\.\.1"):
-        fitted(np.zeros((3, 1), dtype=np.int64), np.full((3, 1), 0.5), np.array([0, 1, 2]), 2)
+        fitted(Signals(np.zeros((3, 1), dtype=np.int64), np.full((3, 1), 0.5)), np.array([0, 1, 2]), 2)

@@ -1,0 +1,212 @@
+"""The rounds of a study as pure functions of arrays: open one, and predict for it when it is coded.
+
+Everything that decides a draw comes from the machine and from earlier gold. What a round's estimate uses
+beside that is cross-fitted over the folds, which were drawn one by one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from annotator.inference.estimands import Estimand
+from annotator.inference.rectify import Round
+from annotator.sampling.design import Design, design_round, eligible_units, list_order
+from annotator.sampling.robust import robust_mix
+from annotator.sampling.score import worth
+from models.arrays import BoolArray, FloatArray, IntArray
+from models.base_rate import fit_base_rate
+from models.calibration import variance_misfit
+from models.candidates import CANDIDATES
+from models.error_map import ErrorMap, cross_fit, fit_error_map
+from models.signals import Signals
+
+UNKNOWN = -1
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """What stays the same from round to round.
+
+    Attributes
+    ----------
+    signals : Signals
+        Of the N units of the corpus.
+    n_codes : int
+        K.
+    estimands : sequence of Estimand
+        What the budget is spread for.
+    uniform_mix : float
+        Smallest share of a round's budget that is spread uniformly.
+    candidates : sequence of str
+        Candidates for the error map beside the base rate.
+    """
+
+    signals: Signals
+    n_codes: int
+    estimands: Sequence[Estimand]
+    uniform_mix: float = 0.1
+    candidates: Sequence[str] = field(default=CANDIDATES)
+
+
+def fit_map(
+    campaign: Campaign, gold: IntArray, inclusion_probability: FloatArray, rng: np.random.Generator
+) -> ErrorMap:
+    """The error map on all gold (N,), -1 for none, weighted by one over the probability that drew it."""
+    coded = gold >= 0
+    return fit_error_map(
+        campaign.signals.take(coded),
+        gold[coded],
+        n_codes=campaign.n_codes,
+        weights=1.0 / inclusion_probability[coded],
+        rng=rng,
+        candidates=campaign.candidates,
+    )
+
+
+def open_first_round(campaign: Campaign, budget: int, rng: np.random.Generator) -> Design:
+    """Design a round before any gold exists.
+
+    Nothing is known of the residuals, so the budget follows the influence alone: uniform for a mean, by
+    leverage for a coefficient. The draw is spread over machine labels and confidences.
+    """
+    said = campaign.signals
+    units = eligible_units(np.ones(said.n_units, dtype=bool), budget)
+    base = fit_base_rate(said.labels, np.empty(0, dtype=np.int64), campaign.n_codes, np.empty(0)).share
+    labels = _machine_shares(said, campaign.n_codes, base)
+    of_units = worth(campaign.estimands, labels, np.broadcast_to(base, labels.shape), units)
+    uniform = np.ptp(of_units.variance) <= 1e-9 * of_units.variance.max()
+    mix = 1.0 if uniform else campaign.uniform_mix
+    reason = "uniform: no gold yet" if uniform else f"influence: no gold yet; mixed {mix:.0%} with uniform"
+    return design_round(
+        units,
+        np.ones(units.size) if uniform else of_units.score,
+        budget,
+        rng,
+        uniform_mix=mix,
+        order=list_order(*said.labels.T, _mean_confidence(said), rng=rng),
+        error_probability=1.0 - said.confidence[:, 0],
+        reason=reason + _unsolved(of_units.unsolved),
+    )
+
+
+def open_later_round(
+    campaign: Campaign, error_map: ErrorMap, gold: IntArray, budget: int, rng: np.random.Generator
+) -> Design:
+    """Design a round from the error map on all earlier gold (N,), -1 for none.
+
+    A unit scores the predicted standard deviation of its contribution to the estimands (`worth`), and a
+    share of the budget is spread uniformly: the one with the smallest worst case over the error maps that
+    gold cannot rule out (`robust_mix`). A map without skill leaves the influence alone to decide.
+    """
+    prediction = error_map.predict(campaign.signals)
+    units = eligible_units(gold < 0, budget)
+    expected = prediction if error_map.has_skill else np.broadcast_to(error_map.base.share, prediction.shape)
+    of_units = worth(campaign.estimands, prediction, expected, units)
+    residual = expected[units]
+    residual = (residual * (1.0 - residual)).sum(axis=1)
+    size = min(budget, units.size)
+    if error_map.has_skill:
+        misfit = variance_misfit(error_map.out_of_fold, gold[gold >= 0])
+        mix = robust_mix(of_units.variance, residual, size, misfit, campaign.uniform_mix)
+        reason = f"score: sd of the predicted contribution, mixed {mix:.0%} with uniform"
+    elif np.ptp(of_units.variance) <= 1e-9 * of_units.variance.max():
+        mix, reason = 1.0, "uniform: the error map has no cross-validated skill"
+    else:
+        mix = campaign.uniform_mix
+        reason = f"influence: the error map has no cross-validated skill; mixed {mix:.0%} with uniform"
+    first = campaign.signals.labels[units, 0]
+    return design_round(
+        units,
+        of_units.score,
+        budget,
+        rng,
+        uniform_mix=mix,
+        order=list_order(first, prediction[units].max(axis=1), rng=rng),
+        error_probability=error_probability(prediction, campaign.signals.labels[:, 0])[units],
+        reason=reason + _unsolved(of_units.unsolved),
+    )
+
+
+def predict_round(
+    campaign: Campaign,
+    gold: IntArray,
+    inclusion_probability: FloatArray,
+    *,
+    fold: IntArray,
+    error_map: ErrorMap | None,
+    rng: np.random.Generator,
+) -> FloatArray:
+    """Predictions (N, K) of a coded round, from maps that owe nothing to the draw of the unit's own fold.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    gold : (N,) array of int
+        All gold up to this round, -1 for none.
+    inclusion_probability : (N,) array
+        That drew each gold unit.
+    fold : (N,) array of int
+        The round's folds, -1 for units that had gold before.
+    error_map : ErrorMap, optional
+        The map that designed the round: it names the candidate, and its out-of-fold predictions are those
+        of the units that had gold before. None in the first round.
+    rng : numpy.random.Generator
+    """
+    weights = np.where(gold >= 0, 1.0 / inclusion_probability, 0.0)
+    prediction = cross_fit(
+        campaign.signals,
+        gold,
+        fold=fold,
+        n_codes=campaign.n_codes,
+        weights=weights,
+        rng=rng,
+        candidate=None if error_map is None else error_map.candidate,
+        candidates=campaign.candidates,
+    )
+    if error_map is not None:
+        prediction[fold < 0] = error_map.out_of_fold
+    return prediction
+
+
+def as_round(design: Design, number: int, known: BoolArray, prediction: FloatArray) -> Round:
+    """A design and its predictions as the estimator takes them."""
+    n_units = known.size
+    probability = np.full(n_units, np.nan)
+    drawn = np.zeros(n_units, dtype=bool)
+    probability[design.units] = design.inclusion_probability
+    drawn[design.units] = design.drawn
+    return Round(number, known, probability, drawn, folds(design, n_units), prediction)
+
+
+def folds(design: Design, n_units: int) -> IntArray:
+    """The fold of every unit of the corpus, (N,), -1 for units that were not eligible."""
+    fold = np.full(n_units, UNKNOWN, dtype=np.int64)
+    fold[design.units] = design.stratum
+    return fold
+
+
+def error_probability(prediction: FloatArray, machine_label: IntArray) -> FloatArray:
+    """(N,) one minus the predicted probability of the machine label; NaN where the label failed."""
+    rows = np.arange(len(machine_label))
+    return np.where(machine_label >= 0, 1.0 - prediction[rows, np.maximum(machine_label, 0)], np.nan)
+
+
+def _machine_shares(said: Signals, n_codes: int, base: FloatArray) -> FloatArray:
+    """The share of the annotators that gave each code, (N, K); the base rate where all failed."""
+    shares = np.zeros((said.n_units, n_codes))
+    for label in said.labels.T:
+        given = np.flatnonzero(label >= 0)
+        shares[given, label[given]] += 1.0
+    total = shares.sum(axis=1, keepdims=True)
+    return np.where(total > 0, shares / np.maximum(total, 1.0), base)
+
+
+def _mean_confidence(said: Signals) -> FloatArray:
+    seen = np.isfinite(said.confidence)
+    total = np.where(seen, said.confidence, 0.0).sum(axis=1)
+    return np.where(seen.any(axis=1), total / np.maximum(seen.sum(axis=1), 1), -1.0)
+
+
+def _unsolved(names: tuple[str, ...]) -> str:
+    return f"; not counted, as they cannot be solved yet: {', '.join(names)}" if names else ""

@@ -1,0 +1,56 @@
+"""Error map as gradient-boosted trees on machine labels, confidence and features."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from models.arrays import FloatArray, IntArray
+from models.base_rate import BaseRate
+from models.signals import Signals
+
+MIN_GOLD = 300
+
+
+@dataclass(frozen=True)
+class Boosting:
+    """P(code | signals) of boosted trees; a code without gold keeps the base rate."""
+
+    trees: HistGradientBoostingClassifier
+    share: FloatArray
+
+    def predict(self, signals: Signals) -> FloatArray:
+        """Probabilities (m, K) of m units."""
+        seen = self.trees.classes_.astype(np.int64)
+        prediction = np.repeat(self.share[None, :], signals.n_units, axis=0)
+        prediction[:, seen] = self.share[seen].sum() * self.trees.predict_proba(_columns(signals))
+        return prediction
+
+
+def fit_boosting(
+    signals: Signals, gold: IntArray, *, weights: FloatArray, base: BaseRate
+) -> Boosting | BaseRate:
+    """Shallow trees, few and slow: a few hundred gold units bear no more. One code only gives the base rate.
+
+    A unit of weight zero is left out. The fit uses no chance.
+    """
+    fitting = weights > 0
+    if np.unique(gold[fitting]).size < 2:
+        return base
+    trees = HistGradientBoostingClassifier(
+        learning_rate=0.08,
+        max_iter=50,
+        max_depth=3,
+        min_samples_leaf=15,
+        l2_regularization=5.0,
+        early_stopping=False,
+        categorical_features=list(range(signals.n_annotators)),
+        random_state=0,
+    )
+    trees.fit(_columns(signals.take(fitting)), gold[fitting], sample_weight=weights[fitting])
+    return Boosting(trees, base.share)
+
+
+def _columns(signals: Signals) -> FloatArray:
+    labels = np.where(signals.labels >= 0, signals.labels, np.nan)
+    return np.concatenate([labels, signals.confidence, signals.features], axis=1)
