@@ -36,6 +36,10 @@ class EstimateRefusedError(AnnotatorError):
     """No honest estimate can be given from these labels."""
 
 
+class NotEstimableError(EstimateRefusedError):
+    """One estimand has no answer on the labels so far; others may have."""
+
+
 class ServiceError(AnnotatorError):
     """A service refused or answered nonsense; trying again without a change will not help."""
 

@@ -82,6 +82,7 @@ def rounds(workspace: Workspace, n_rounds: int) -> list[Round]:
                 drawn=design.drawn,
                 stratum=design.stratum,
                 prediction=prediction[list(workspace.study.codebook.names)].to_numpy(dtype=float),
+                weight=design.weight,
             )
         )
         known |= design.drawn
@@ -95,6 +96,7 @@ class Drawn:
     inclusion_probability: FloatArray
     drawn: BoolArray
     stratum: IntArray
+    weight: float | None
 
 
 def drawn_in(workspace: Workspace, round_number: int) -> Drawn:
@@ -107,19 +109,26 @@ def drawn_in(workspace: Workspace, round_number: int) -> Drawn:
     probability[at] = rows["inclusion_probability"]
     drawn[at] = rows["drawn"]
     stratum[at] = rows["stratum"]
-    return Drawn(probability, drawn, stratum)
+    weight = workspace.store.metadata(ledger(round_number)).get("round_weight")
+    return Drawn(probability, drawn, stratum, None if weight is None else float(weight))
 
 
 def fit_map(workspace: Workspace, said: Signals, n_rounds: int) -> ErrorMap:
-    """The confidence-to-error map on the gold of the first ``n_rounds`` rounds, weighted by 1/pi.
-
-    It is the map that designs round ``n_rounds + 1``; asked again, it is fitted the same way.
-    """
+    """The map that designs round ``n_rounds + 1``; asked again, it is fitted the same way."""
     return rounds_of.fit_map(
         campaign(workspace, said, []),
         gold_codes(workspace, n_rounds),
-        drawn_with(workspace, n_rounds),
         generator(workspace.study, n_rounds + 1, "error_map"),
+    )
+
+
+def corpus_map(workspace: Workspace, said: Signals, n_rounds: int) -> ErrorMap:
+    """The map that describes the corpus: on the gold of the first ``n_rounds`` rounds, weighted by 1/pi."""
+    return rounds_of.fit_map(
+        campaign(workspace, said, []),
+        gold_codes(workspace, n_rounds),
+        generator(workspace.study, n_rounds + 1, "error_map"),
+        1.0 / drawn_with(workspace, n_rounds),
     )
 
 

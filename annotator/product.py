@@ -40,7 +40,7 @@ def _predictions(workspace: Workspace, n_rounds: int) -> pd.DataFrame:
     """What the newest confidence-to-error map predicts: the likeliest code and each code's probability."""
     names = workspace.study.codebook.names
     said = evidence.machine(workspace)
-    error_map = evidence.fit_map(workspace, said, n_rounds)
+    error_map = evidence.corpus_map(workspace, said, n_rounds)
     probability = error_map.predict(said)
     frame = pd.DataFrame(probability, columns=[f"probability_{name}" for name in names])
     frame.insert(0, "prediction", np.asarray(names, dtype=object)[probability.argmax(axis=1)])

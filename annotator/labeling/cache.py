@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import json
 import os
+import random
 import sqlite3
 import threading
 import time
@@ -98,7 +99,7 @@ class ReplyCache:
             self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            _use_write_ahead_log(connection)
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute(_CREATE)
         except sqlite3.Error:
@@ -132,3 +133,17 @@ class ReplyCache:
                 hint="Move it and its -wal and -shm companions away and run again: labels already written "
                 "stay, only replies not yet in a table are asked for, and paid for, again.",
             ) from error
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Switch the file's mode, and wait while another process is at it, as SQLite itself does not."""
+    patience = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > patience:
+                raise
+            time.sleep(random.uniform(0.01, 0.05))
+        else:
+            return

@@ -13,7 +13,8 @@ from annotator.inference.estimands import Estimand
 from annotator.inference.rectify import Round
 from annotator.sampling.design import Design, design_round, eligible_units, list_order
 from annotator.sampling.robust import robust_mix
-from annotator.sampling.score import worth
+from annotator.sampling.score import Worth, worth
+from annotator.sampling.weights import planned_weights
 from models.arrays import BoolArray, FloatArray, IntArray
 from models.base_rate import fit_base_rate
 from models.calibration import variance_misfit
@@ -50,18 +51,36 @@ class Campaign:
 
 
 def fit_map(
-    campaign: Campaign, gold: IntArray, inclusion_probability: FloatArray, rng: np.random.Generator
+    campaign: Campaign, gold: IntArray, rng: np.random.Generator, weights: FloatArray | None = None
 ) -> ErrorMap:
-    """The error map on all gold (N,), -1 for none, weighted by one over the probability that drew it."""
+    """The error map on all gold (N,), -1 for none, with weights (N,).
+
+    By default each code counts once, whatever drew it: the map that narrows an interval most is good where
+    the draws are, not where the corpus is.
+    """
     coded = gold >= 0
     return fit_error_map(
         campaign.signals.take(coded),
         gold[coded],
         n_codes=campaign.n_codes,
-        weights=1.0 / inclusion_probability[coded],
+        weights=np.ones(int(coded.sum())) if weights is None else weights[coded],
         rng=rng,
         candidates=campaign.candidates,
     )
+
+
+def worth_before_gold(campaign: Campaign) -> Worth:
+    """What a code of each unit of the corpus is worth when only its influence is known."""
+    said = campaign.signals
+    base = fit_base_rate(said.labels, np.empty(0, dtype=np.int64), campaign.n_codes, np.empty(0)).share
+    labels = _machine_shares(said, campaign.n_codes, base)
+    expected = np.broadcast_to(base, labels.shape)
+    return worth(campaign.estimands, labels, expected, np.arange(said.n_units))
+
+
+def round_weights(campaign: Campaign, sizes: Sequence[int]) -> FloatArray:
+    """The weight of each planned round, (R,): see `planned_weights`."""
+    return planned_weights(worth_before_gold(campaign).variance, sizes, campaign.uniform_mix)
 
 
 def open_first_round(campaign: Campaign, budget: int, rng: np.random.Generator) -> Design:
@@ -72,9 +91,7 @@ def open_first_round(campaign: Campaign, budget: int, rng: np.random.Generator) 
     """
     said = campaign.signals
     units = eligible_units(np.ones(said.n_units, dtype=bool), budget)
-    base = fit_base_rate(said.labels, np.empty(0, dtype=np.int64), campaign.n_codes, np.empty(0)).share
-    labels = _machine_shares(said, campaign.n_codes, base)
-    of_units = worth(campaign.estimands, labels, np.broadcast_to(base, labels.shape), units)
+    of_units = worth_before_gold(campaign)
     uniform = np.ptp(of_units.variance) <= 1e-9 * of_units.variance.max()
     mix = 1.0 if uniform else campaign.uniform_mix
     reason = "uniform: no gold yet" if uniform else f"influence: no gold yet; mixed {mix:.0%} with uniform"
@@ -131,7 +148,6 @@ def open_later_round(
 def predict_round(
     campaign: Campaign,
     gold: IntArray,
-    inclusion_probability: FloatArray,
     *,
     fold: IntArray,
     error_map: ErrorMap | None,
@@ -144,8 +160,6 @@ def predict_round(
     campaign : Campaign
     gold : (N,) array of int
         All gold up to this round, -1 for none.
-    inclusion_probability : (N,) array
-        That drew each gold unit.
     fold : (N,) array of int
         The round's folds, -1 for units that had gold before.
     error_map : ErrorMap, optional
@@ -153,13 +167,12 @@ def predict_round(
         of the units that had gold before. None in the first round.
     rng : numpy.random.Generator
     """
-    weights = np.where(gold >= 0, 1.0 / inclusion_probability, 0.0)
     prediction = cross_fit(
         campaign.signals,
         gold,
         fold=fold,
         n_codes=campaign.n_codes,
-        weights=weights,
+        weights=(gold >= 0).astype(np.float64),
         rng=rng,
         candidate=None if error_map is None else error_map.candidate,
         candidates=campaign.candidates,
@@ -169,14 +182,16 @@ def predict_round(
     return prediction
 
 
-def as_round(design: Design, number: int, known: BoolArray, prediction: FloatArray) -> Round:
-    """A design and its predictions as the estimator takes them."""
+def as_round(
+    design: Design, number: int, known: BoolArray, prediction: FloatArray, weight: float | None = None
+) -> Round:
+    """A design, its predictions and its planned weight as the estimator takes them."""
     n_units = known.size
     probability = np.full(n_units, np.nan)
     drawn = np.zeros(n_units, dtype=bool)
     probability[design.units] = design.inclusion_probability
     drawn[design.units] = design.drawn
-    return Round(number, known, probability, drawn, folds(design, n_units), prediction)
+    return Round(number, known, probability, drawn, folds(design, n_units), prediction, weight)
 
 
 def folds(design: Design, n_units: int) -> IntArray:

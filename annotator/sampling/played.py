@@ -15,6 +15,7 @@ from annotator.sampling.campaign import (
     open_first_round,
     open_later_round,
     predict_round,
+    round_weights,
 )
 from models.arrays import IntArray
 
@@ -41,7 +42,7 @@ def play(campaign: Campaign, codes: IntArray, sizes: Sequence[int], rng: np.rand
     """
     n_units = codes.size
     gold = np.full(n_units, UNKNOWN, dtype=np.int64)
-    probability = np.full(n_units, np.nan)
+    weights = round_weights(campaign, sizes)
     rounds: list[Round] = []
     for number, size in enumerate(sizes, start=1):
         known = gold >= 0
@@ -51,13 +52,11 @@ def play(campaign: Campaign, codes: IntArray, sizes: Sequence[int], rng: np.rand
         if number == 1:
             design = open_first_round(campaign, size, rng)
         else:
-            error_map = fit_map(campaign, gold, probability, rng)
+            error_map = fit_map(campaign, gold, rng)
             design = open_later_round(campaign, error_map, gold, size, rng)
         drawn = design.units[design.drawn]
         gold[drawn] = codes[drawn]
-        probability[drawn] = design.inclusion_probability[design.drawn]
-        prediction = predict_round(
-            campaign, gold, probability, fold=folds(design, n_units), error_map=error_map, rng=rng
-        )
-        rounds.append(as_round(design, number, known, prediction))
+        fold = folds(design, n_units)
+        prediction = predict_round(campaign, gold, fold=fold, error_map=error_map, rng=rng)
+        rounds.append(as_round(design, number, known, prediction, float(weights[number - 1])))
     return Played(tuple(rounds), gold)

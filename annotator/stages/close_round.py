@@ -40,11 +40,9 @@ def _predict(workspace: Workspace, round_number: int, labels: dict[str, str]) ->
     said, design = evidence.machine(workspace), evidence.drawn_in(workspace, round_number)
     new = evidence.code_index(workspace.units["unit_id"].map(labels), names)
     error_map = evidence.fit_map(workspace, said, round_number - 1) if round_number > 1 else None
-    probability = evidence.drawn_with(workspace, round_number - 1)
     prediction = predict_round(
         evidence.campaign(workspace, said, []),
         np.where(design.drawn, new, evidence.gold_codes(workspace, round_number - 1)),
-        np.where(design.drawn, design.inclusion_probability, probability),
         fold=design.stratum,
         error_map=error_map,
         rng=generator(workspace.study, round_number, "cross_fit"),

@@ -5,7 +5,7 @@ import pandas as pd
 
 from annotator import evidence, schema
 from annotator.asked import estimands
-from annotator.sampling.campaign import open_first_round, open_later_round
+from annotator.sampling.campaign import open_first_round, open_later_round, round_weights
 from annotator.sampling.design import Design
 from annotator.seeds import stream_seed
 from annotator.workspace import Workspace, ledger
@@ -19,7 +19,9 @@ def open_round(workspace: Workspace, round_number: int) -> str:
     campaign = evidence.campaign(workspace, said, estimands(workspace))
     seed = stream_seed(workspace.study, round_number, "draw")
     rng = np.random.default_rng(seed)
-    budget = workspace.study.design.round_budget(round_number)
+    plan = workspace.study.design
+    sizes = [plan.round_budget(number) for number in range(1, plan.rounds + 1)]
+    budget = sizes[round_number - 1]
     if round_number == 1:
         design = open_first_round(campaign, budget, rng)
         about_map = "none yet: it is fitted when this round is coded"
@@ -35,6 +37,7 @@ def open_round(workspace: Workspace, round_number: int) -> str:
         round=round_number,
         reason=design.reason,
         uniform_mix=design.uniform_mix,
+        round_weight=float(round_weights(campaign, sizes)[round_number - 1]),
         error_map=about_map,
         blind=True,
     )

@@ -8,16 +8,9 @@ import numpy as np
 from annotator.inference.estimands import Estimand
 from annotator.inference.estimands.mean import Mean
 from annotator.inference.rectify import Round
-from annotator.sampling.campaign import (
-    Campaign,
-    as_round,
-    fit_map,
-    open_first_round,
-    open_later_round,
-    predict_round,
-)
+from annotator.sampling.campaign import Campaign
+from annotator.sampling.played import play as played_through
 from models.arrays import FloatArray, IntArray
-from models.error_map import ErrorMap
 from models.signals import Signals
 
 SKILLS = ("none", "fair", "strong", "adversarial")
@@ -77,25 +70,5 @@ def play(
 ) -> tuple[list[Round], IntArray]:
     """Play the rounds of a study with the true codes as answers; returns the rounds and the gold."""
     campaign = Campaign(corpus.signals, corpus.n_codes, estimands, uniform_mix, candidates)
-    gold = np.full(corpus.codes.size, -1)
-    probability = np.full(gold.size, np.nan)
-    rounds: list[Round] = []
-    for number, size in enumerate(sizes, start=1):
-        known = gold >= 0
-        if known.all():
-            break
-        error_map: ErrorMap | None = None
-        if number == 1:
-            design = open_first_round(campaign, size, rng)
-        else:
-            error_map = fit_map(campaign, gold, probability, rng)
-            design = open_later_round(campaign, error_map, gold, size, rng)
-        drawn = design.units[design.drawn]
-        gold[drawn] = corpus.codes[drawn]
-        probability[drawn] = design.inclusion_probability[design.drawn]
-        opened = as_round(design, number, known, np.empty((0, 0)))
-        prediction = predict_round(
-            campaign, gold, probability, fold=opened.stratum, error_map=error_map, rng=rng
-        )
-        rounds.append(as_round(design, number, known, prediction))
-    return rounds, gold
+    played = played_through(campaign, corpus.codes, sizes, rng)
+    return list(played.rounds), played.gold

@@ -45,7 +45,7 @@ def test_a_hostile_map_and_unequal_weights_do_not_bias_the_estimate():
                 10,
                 rng,
                 uniform_mix=0.2,
-                order=list_order(corpus.machine_labels[units, 0], rng=rng),
+                order=list_order(corpus.signals.labels[units, 0], rng=rng),
                 error_probability=1 - shape[units, 0],
                 reason="hostile",
             )

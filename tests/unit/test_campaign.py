@@ -37,10 +37,10 @@ def campaign(*, skilled=True, estimands=None, seed=2, **options):
 def after_one_round(camp, seed=3):
     rng = np.random.default_rng(seed)
     design = open_first_round(camp, 150, rng)
-    gold, probability = np.full(N, -1), np.full(N, np.nan)
+    gold = np.full(N, -1)
     drawn = design.units[design.drawn]
-    gold[drawn], probability[drawn] = truth()[drawn], design.inclusion_probability[design.drawn]
-    return design, gold, probability, fit_map(camp, gold, probability, rng), rng
+    gold[drawn] = truth()[drawn]
+    return design, gold, fit_map(camp, gold, rng), rng
 
 
 class Leverage:
@@ -73,7 +73,7 @@ def test_the_first_round_is_uniform_for_a_mean_and_follows_influence_otherwise()
 
 def test_a_later_round_goes_where_residuals_are_predicted():
     camp = campaign()
-    _, gold, _, error_map, rng = after_one_round(camp)
+    _, gold, error_map, rng = after_one_round(camp)
     design = open_later_round(camp, error_map, gold, 40, rng)
     assert error_map.has_skill
     assert (gold[design.units] < 0).all()
@@ -96,7 +96,7 @@ def prediction_of(camp, error_map):
 
 def test_a_map_without_skill_makes_the_round_uniform_and_says_why():
     camp = campaign(skilled=False)
-    _, gold, _, error_map, rng = after_one_round(camp)
+    _, gold, error_map, rng = after_one_round(camp)
     assert not error_map.has_skill
     design = open_later_round(camp, error_map, gold, 45, rng)
     assert design.inclusion_probability == pytest.approx(0.1)
@@ -138,15 +138,15 @@ def test_the_more_a_map_may_be_wrong_the_more_is_spread_uniformly():
 
 def test_a_prediction_owes_nothing_to_its_own_fold_but_uses_all_older_gold():
     camp = campaign()
-    _, gold, probability, error_map, rng = after_one_round(camp)
+    _, gold, error_map, rng = after_one_round(camp)
     design = open_later_round(camp, error_map, gold, 50, rng)
     fold = folds(design, N)
     drawn = design.units[design.drawn]
-    new, pi = gold.copy(), probability.copy()
-    new[drawn], pi[drawn] = truth()[drawn], design.inclusion_probability[design.drawn]
+    new = gold.copy()
+    new[drawn] = truth()[drawn]
 
     def predicted(codes):
-        return predict_round(camp, codes, pi, fold=fold, error_map=error_map, rng=np.random.default_rng(9))
+        return predict_round(camp, codes, fold=fold, error_map=error_map, rng=np.random.default_rng(9))
 
     changed = new.copy()
     changed[(fold == 2) & (new >= 0)] = 2

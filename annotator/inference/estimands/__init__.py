@@ -6,7 +6,7 @@ With the score ``psi_ik`` of unit i as if it had code k, an estimand is the root
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from models.arrays import FloatArray, IntArray
 
@@ -39,11 +39,30 @@ class Solution(Protocol):
         ...
 
     def support(self, t: int) -> IntArray:
-        """Positions of the units that can move value t."""
+        """Positions of the units that can move value t, ascending."""
         ...
 
     def influence(self, t: int, units: IntArray) -> FloatArray:
         """How value t moves per unit of each label entry, (len(units), K); zero outside the support."""
+        ...
+
+
+@dataclass(frozen=True)
+class Reported:
+    """A value with its standard error and interval on the scale that is reported."""
+
+    estimate: float
+    std_error: float
+    low: float
+    high: float
+
+
+@runtime_checkable
+class ReportingSolution(Protocol):
+    """A solution whose values are estimated on one scale and reported on another."""
+
+    def report(self, t: int, found: Reported, confidence_level: float) -> Reported:
+        """Value t as it is reported: ``found`` is on the scale of ``values``."""
         ...
 
 
@@ -56,5 +75,8 @@ class Estimand(Protocol):
         ...
 
     def solve(self, labels: FloatArray) -> Solution:
-        """Solve for labels (N, K): rectified ones, one-hot ones, or weighted ones."""
+        """Solve for labels (N, K): rectified ones, one-hot ones, or weighted ones.
+
+        Raises NotEstimableError when there is no answer.
+        """
         ...

@@ -1,4 +1,4 @@
-"""Prevalence: the share of the units that carry each code, over the corpus or by group."""
+"""Prevalence, the share of the units that carry each code, and the mean of a numeric code; also by group."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,41 +8,53 @@ import numpy as np
 from annotator.inference.estimands import Term
 from models.arrays import FloatArray, IntArray
 
-NO_GROUP = -1
-
 
 @dataclass(frozen=True)
 class MeanSolution:
-    """The shares and what is needed for their influence."""
+    """The means and what is needed for their influence.
+
+    ``outcomes`` (T, K) is the outcome that each code stands for in each value.
+    """
 
     terms: tuple[Term, ...]
     values: FloatArray
     members: tuple[IntArray, ...]
     masses: FloatArray
-    n_codes: int
-    bounds: tuple[float, float] = (0.0, 1.0)
+    weights: FloatArray | None
+    outcomes: FloatArray
+    bounds: tuple[float, float]
 
     def support(self, t: int) -> IntArray:
         """The units of the term's group."""
-        return self.members[t // self.n_codes]
+        return self.members[t]
+
+    def outcome(self, t: int) -> FloatArray:
+        """The outcome of each code, (K,)."""
+        outcome: FloatArray = self.outcomes[t]
+        return outcome
+
+    def leverage(self, t: int, units: IntArray) -> FloatArray:
+        """The unit's share of the group, ``weight / mass``; zero outside, (len(units),)."""
+        share = np.full(units.size, 1.0) if self.weights is None else self.weights[units]
+        share = share / self.masses[t]
+        members = self.members[t]
+        if members is not units and members.size and (members.size != members[-1] + 1 or members[0] != 0):
+            position = np.minimum(np.searchsorted(members, units), members.size - 1)
+            share[members[position] != units] = 0.0
+        elif members.size:
+            share[units >= members.size] = 0.0
+        leverage: FloatArray = share
+        return leverage
 
     def influence(self, t: int, units: IntArray) -> FloatArray:
-        """``(1[k = code] - value) / group size`` for units of the group, (len(units), K)."""
-        group, code = divmod(t, self.n_codes)
-        members = self.members[group]
-        influence = np.full((units.size, self.n_codes), -self.values[t])
-        influence[:, code] += 1.0
-        influence /= self.masses[group]
-        if members is not units:
-            position = np.minimum(np.searchsorted(members, units), max(members.size - 1, 0))
-            outside = members[position] != units if members.size else np.ones(units.size, dtype=bool)
-            influence[outside] = 0.0
+        """``leverage * (outcome - value)``, (len(units), K)."""
+        influence: FloatArray = np.outer(self.leverage(t, units), self.outcomes[t] - self.values[t])
         return influence
 
 
 @dataclass(frozen=True)
 class Mean:
-    """The mean of the one-hot label.
+    """The mean of the one-hot label, or of the number that a code stands for.
 
     Parameters
     ----------
@@ -51,37 +63,65 @@ class Mean:
         The group of each unit, -1 for none. Group sizes are known, so only labels are estimated.
     group_names : sequence of str
         One name a group. A group without a unit has no rows.
+    weights : (N,) array, optional
+        Weights of the corpus.
+    code_values : (K,) array, optional
+        What each code stands for: one mean instead of K shares.
 
     Examples
     --------
-    >>> Mean("prevalence").solve(np.array([[1.0, 0.0], [0.5, 0.5]])).values.tolist()
+    >>> labels = np.array([[1.0, 0.0], [0.5, 0.5]])
+    >>> Mean("prevalence").solve(labels).values.tolist()
     [0.75, 0.25]
+    >>> Mean("score", code_values=np.array([1.0, 3.0])).solve(labels).values.tolist()
+    [1.5]
     """
 
     name: str
     groups: IntArray | None = None
     group_names: Sequence[str] = ()
+    weights: FloatArray | None = None
+    code_values: FloatArray | None = None
 
     def solve(self, labels: FloatArray) -> MeanSolution:
-        """Shares ``sum_i z_ik / sum_i sum_k z_ik`` by group; for rectified labels simply their mean.
+        """Means ``sum_i w_i z_i . o / sum_i w_i sum_k z_ik`` by group.
 
-        A group whose labels have no mass at all, as when humans coded none of its units, gets the shares of
+        A group whose labels have no mass at all, as when humans coded none of its units, gets the mean of
         the whole corpus.
         """
         n_units, n_codes = labels.shape
+        outcomes = np.eye(n_codes) if self.code_values is None else self.code_values[None, :]
+        codes: list[int | None] = list(range(n_codes)) if self.code_values is None else [None]
+        overall, overall_mass = self._totals(labels, None)
+        terms, values, members, masses = [], [], [], []
+        for name, units in self._members(n_units):
+            totals, mass = (overall, overall_mass) if units.size == n_units else self._totals(labels, units)
+            if mass <= 0:
+                totals, mass = overall * (units.size / overall_mass), float(units.size)
+            for code, outcome in zip(codes, outcomes, strict=True):
+                terms.append(Term("mean", code, name))
+                values.append(float(totals @ outcome) / mass)
+                members.append(units)
+                masses.append(mass)
+        return MeanSolution(
+            terms=tuple(terms),
+            values=np.array(values),
+            members=tuple(members),
+            masses=np.array(masses),
+            weights=self.weights,
+            outcomes=np.tile(outcomes, (len(terms) // len(codes), 1)),
+            bounds=(float(outcomes.min()), float(outcomes.max())),
+        )
+
+    def _members(self, n_units: int) -> list[tuple[str, IntArray]]:
         if self.groups is None:
-            members: tuple[IntArray, ...] = (np.arange(n_units),)
-            names: tuple[str, ...] = ("",)
-        else:
-            found = {g: np.flatnonzero(self.groups == g) for g in range(len(self.group_names))}
-            members = tuple(units for units in found.values() if units.size)
-            names = tuple(self.group_names[g] for g, units in found.items() if units.size)
-        overall = labels.sum(axis=0)
-        values, masses = [], []
-        for units in members:
-            totals = overall if units.size == n_units else labels[units].sum(axis=0)
-            mass = float(totals.sum())
-            values.append(totals / mass if mass > 0 else overall / overall.sum())
-            masses.append(mass if mass > 0 else float(units.size))
-        terms = tuple(Term("mean", code, name) for name in names for code in range(n_codes))
-        return MeanSolution(terms, np.concatenate(values), members, np.array(masses), n_codes)
+            return [("", np.arange(n_units))]
+        found = [(name, np.flatnonzero(self.groups == g)) for g, name in enumerate(self.group_names)]
+        return [(name, units) for name, units in found if units.size]
+
+    def _totals(self, labels: FloatArray, units: IntArray | None) -> tuple[FloatArray, float]:
+        """Weighted totals of the codes, (K,), and their sum."""
+        chosen = labels if units is None else labels[units]
+        weights = self.weights if units is None or self.weights is None else self.weights[units]
+        totals: FloatArray = chosen.sum(axis=0) if weights is None else weights @ chosen
+        return totals, float(totals.sum())

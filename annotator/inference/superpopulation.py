@@ -1,0 +1,84 @@
+"""The variance that a superpopulation adds: the corpus itself is a sample of units or of clusters."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from annotator.errors import EstimateRefusedError
+from annotator.inference.estimands import Solution
+from models.arrays import FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class SamplingVariance:
+    """Variance of one value over samples from the superpopulation, as if every unit were coded.
+
+    ``degrees_of_freedom`` is infinite for independent units and tells of few or unequal clusters otherwise.
+    """
+
+    variance: float
+    degrees_of_freedom: float = np.inf
+
+
+def sampling_variance(solution: Solution, t: int, labels: FloatArray) -> float:
+    """Variance if units are independent draws: ``sum_i sum_k z_ik influence_ik**2``, unbiased over the draw.
+
+    Parameters
+    ----------
+    solution : Solution
+    t : int
+    labels : (N, K) array
+        Rectified labels, or one-hot ones.
+    """
+    units = solution.support(t)
+    return max(float(np.sum(labels[units] * solution.influence(t, units) ** 2)), 0.0)
+
+
+def clustered_variance(
+    solution: Solution, t: int, labels: FloatArray, clusters: IntArray
+) -> SamplingVariance:
+    """Cluster-robust variance if clusters are independent draws, units within them not.
+
+    With ``psi_i = sum_k z_ik influence_ik`` the squared cluster totals are estimated by the products of pairs
+    of units within a cluster, which are unbiased as units are drawn (nearly) independently, and the unbiased
+    squares of `sampling_variance`. A negative sum over pairs counts as zero, so the variance is never below
+    that of independent units. It is corrected for the estimate being the centre of its own residuals, by
+    G / (G - 1) for G equal clusters, and has Satterthwaite's degrees of freedom for squared cluster totals
+    with a common correlation within clusters: heavy clusters leave few.
+
+    Parameters
+    ----------
+    solution : Solution
+    t : int
+    labels : (N, K) array
+    clusters : (N,) array of int
+        Cluster of each unit, from 0.
+
+    Raises
+    ------
+    EstimateRefusedError
+        If all units are in one cluster.
+
+    References
+    ----------
+    Liang and Zeger (1986), Longitudinal data analysis using generalized linear models, Biometrika 73; Bell
+    and McCaffrey (2002), Bias reduction in standard errors for linear regression with multi-stage samples.
+    """
+    units = solution.support(t)
+    influence = solution.influence(t, units)
+    z = labels[units]
+    psi = (z * influence).sum(axis=1)
+    _, cluster, size = np.unique(clusters[units], return_inverse=True, return_counts=True)
+    if size.size < 2:
+        raise EstimateRefusedError(
+            "All units are in one cluster, so nothing tells how clusters differ.",
+            hint="Leave corpus.clusters out, or ask about more of the corpus.",
+        )
+    alone = np.maximum(np.bincount(cluster, (z * influence**2).sum(axis=1)), 0.0)
+    together = max(float(np.sum(np.bincount(cluster, psi) ** 2) - np.sum(psi**2)), 0.0)
+    pairs = size * (size - 1.0)
+    expected = alone + together * pairs / max(float(pairs.sum()), 1.0)
+    total = float(expected.sum())
+    share = size / size.sum()
+    freedom = total**2 / float(np.sum(expected**2)) - 1.0 if total > 0 else np.inf
+    return SamplingVariance(total / (1.0 - float(share @ share)), max(freedom, 1.0))
