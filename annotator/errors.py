@@ -37,7 +37,9 @@ class EstimateRefusedError(AnnotatorError):
 
 
 class NotEstimableError(EstimateRefusedError):
-    """One estimand has no answer on the labels so far; others may have."""
+    """One estimand, of one group where it is asked by group, has no answer on the labels so far."""
+
+    group = ""
 
 
 class ServiceError(AnnotatorError):

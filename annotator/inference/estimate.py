@@ -148,9 +148,9 @@ def naive_estimate(answer: Answer, question: Question) -> Estimate:
     return _row(answer, question, answer.method, std_error, interval, n_units=int(seen.sum()), flags=flags)
 
 
-def refused_estimate(method: str, estimand: str, question: Question) -> Estimate:
+def refused_estimate(method: str, estimand: str, group: str, question: Question) -> Estimate:
     """The row of an estimand that has no answer yet: every number is missing and the flag says so."""
-    nothing = Term("", None, "")
+    nothing = Term("", None, group)
     return _named(
         nothing,
         method,

@@ -75,8 +75,8 @@ def _answered(draws: "_Draws", estimand: Estimand, method: str) -> list[Estimate
     """The rows of one estimand by one method; one that says so when there is no answer on these labels."""
     try:
         return _METHODS[method](draws, estimand, method)
-    except NotEstimableError:
-        return [refused_estimate(method, estimand.name, draws.question)]
+    except NotEstimableError as error:
+        return [refused_estimate(method, estimand.name, error.group, draws.question)]
 
 
 @dataclass
