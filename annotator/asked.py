@@ -1,23 +1,304 @@
-"""From the estimands that a study file asks for to estimands ready to solve."""
+"""From the questions of a study file to estimands ready to solve on its corpus."""
 
+import importlib.util
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
 import pandas as pd
 
+from annotator.codebook import Codebook
+from annotator.covariates import complete, design_columns, indicator, numbers, refuse_missing
+from annotator.errors import StudyError
 from annotator.inference.estimands import Estimand
+from annotator.inference.estimands.agreement import Agreement
+from annotator.inference.estimands.contrast import Contrast
+from annotator.inference.estimands.custom import Custom, Score
 from annotator.inference.estimands.mean import Mean
-from annotator.study import MeanEstimand
-from annotator.workspace import Workspace
+from annotator.inference.estimands.multinomial_logit import MultinomialLogit
+from annotator.inference.estimands.odds_ratio import OddsRatio
+from annotator.inference.estimands.quantile import Quantile
+from annotator.inference.estimands.regression import Link, Regression
+from annotator.inference.estimands.subset import Subset
+from annotator.questions import (
+    LABEL,
+    AgreementAsked,
+    Asked,
+    ContrastAsked,
+    CustomAsked,
+    MeanAsked,
+    MultinomialLogitAsked,
+    OddsRatioAsked,
+    QuantileAsked,
+    RegressionAsked,
+)
+from annotator.study import Study
+from models.arrays import FloatArray, IntArray
 
 MISSING_GROUP = "(missing)"
+LINKS: dict[str, Link] = {"ols": "identity", "logit": "logit", "poisson": "log"}
 
 
-def estimands(workspace: Workspace) -> list[Estimand]:
-    """The study's estimands on its corpus."""
-    return [_estimand(workspace, section) for section in workspace.study.estimands]
+@dataclass(frozen=True)
+class Data:
+    """What questions are asked of.
+
+    Attributes
+    ----------
+    units : DataFrame
+        The corpus, one row a unit, with its covariates.
+    codebook : Codebook
+    weights : (N,) array, optional
+    machine_labels : callable
+        Gives the labels (N,) of the machine annotator with this name, or of the first for None.
+    folder : Path
+        Where a question's own Python file is seen from.
+    everyone : DataFrame, optional
+        The units of all groups, when these are those of one.
+    """
+
+    units: pd.DataFrame
+    codebook: Codebook
+    weights: FloatArray | None
+    machine_labels: Callable[[str | None], IntArray]
+    folder: Path
+    everyone: pd.DataFrame | None = None
+
+    def of(self, rows: IntArray) -> "Data":
+        """The same for some units only."""
+        return replace(
+            self,
+            units=self.units.iloc[rows].reset_index(drop=True),
+            weights=None if self.weights is None else self.weights[rows],
+            machine_labels=lambda name: self.machine_labels(name)[rows],
+        )
 
 
-def _estimand(workspace: Workspace, section: MeanEstimand) -> Estimand:
-    if section.by is None:
-        return Mean(section.name)
-    values = workspace.units[section.by].map(lambda value: MISSING_GROUP if pd.isna(value) else str(value))
-    groups = pd.Categorical(values)
-    return Mean(section.name, groups.codes.astype("int64"), [str(name) for name in groups.categories])
+def refuse_unanswerable(study: Study, units: pd.DataFrame) -> None:
+    """Raise StudyError if the corpus lacks what the questions need, before anything is spent on it."""
+    unlabelled = np.full(len(units), -1, dtype=np.int64)
+    weights = unit_weights(study, units)
+    estimands(study.estimands, Data(units, study.codebook, weights, lambda _: unlabelled, study.folder))
+
+
+def unit_weights(study: Study, units: pd.DataFrame) -> FloatArray | None:
+    """The weights of the corpus, (N,), if it has any. Raises StudyError unless all are positive numbers."""
+    column = study.corpus.weight
+    if column is None:
+        return None
+    values = pd.to_numeric(units[column], errors="coerce").to_numpy(dtype=float)
+    wrong = ~(np.isfinite(values) & (values > 0))
+    if wrong.any():
+        raise StudyError(
+            f"corpus.weight: {int(wrong.sum())} values of '{column}' are not positive numbers, "
+            f"first that of unit {units['unit_id'].iloc[int(wrong.argmax())]}",
+            hint="A weight of zero means that a unit does not belong to the corpus: leave it out.",
+        )
+    return values
+
+
+def unit_clusters(study: Study, units: pd.DataFrame) -> IntArray | None:
+    """The cluster of each unit, (N,), if the corpus has any. Raises StudyError if one is missing."""
+    column = study.corpus.cluster
+    if column is None:
+        return None
+    number, _ = pd.factorize(units[column])
+    if (number < 0).any():
+        raise StudyError(
+            f"corpus.cluster: '{column}' is missing for {int((number < 0).sum())} units",
+            hint="Give every unit a cluster, if only one of its own.",
+        )
+    return number.astype(np.int64)
+
+
+def estimands(questions: Sequence[Asked], data: Data) -> list[Estimand]:
+    """The estimands of all questions; one for each group where a question but a mean is asked ``by`` group.
+
+    Raises StudyError, naming estimand and column, if the corpus cannot answer.
+    """
+    return [estimand for asked in questions for estimand in _of_question(asked, data)]
+
+
+def _of_question(asked: Asked, data: Data) -> list[Estimand]:
+    rows = _usable(asked, data)
+    used = data.of(rows)
+    is_whole = rows.size == len(data.units)
+    if asked.by is None or isinstance(asked, MeanAsked | ContrastAsked):
+        estimand = _built(asked, used)
+        return [estimand if is_whole else Subset(estimand, rows)]
+    groups = _groups(used, asked.by)
+    used = replace(used, everyone=used.units)
+    found: list[Estimand] = []
+    for g, group in enumerate(groups.categories):
+        inside = np.flatnonzero(groups.codes == g)
+        found.append(Subset(_built(asked, used.of(inside)), rows[inside], str(group)))
+    return found
+
+
+def _usable(asked: Asked, data: Data) -> IntArray:
+    """Positions of the units that have what the question needs. Raises StudyError if it may not drop any."""
+    names = [name for name in asked.columns if name in data.units.columns and name != asked.by]
+    if not isinstance(asked, RegressionAsked | MultinomialLogitAsked):
+        return np.arange(len(data.units))
+    if asked.missing == "refuse":
+        refuse_missing(asked.name, data.units, names)
+        return np.arange(len(data.units))
+    rows = np.flatnonzero(complete(data.units, names))
+    if rows.size == 0:
+        raise StudyError(f"estimand '{asked.name}': no unit has a value in each of {', '.join(names)}")
+    return rows
+
+
+def _built(asked: Asked, data: Data) -> Estimand:
+    return _BUILDERS[type(asked)](asked, data)
+
+
+def _mean(asked: MeanAsked, data: Data) -> Estimand:
+    return _mean_of(asked.name, asked.by, asked.is_of_number(data.codebook), data)
+
+
+def _mean_of(name: str, by: str | None, is_of_number: bool, data: Data) -> Mean:
+    values = np.array(data.codebook.numbers) if is_of_number else None
+    if by is None:
+        return Mean(name, weights=data.weights, code_values=values)
+    groups = _groups(data, by)
+    names = [str(group) for group in groups.categories]
+    return Mean(name, groups.codes.astype(np.int64), names, data.weights, values)
+
+
+def _contrast(asked: ContrastAsked, data: Data) -> Estimand:
+    is_of_number = asked.of == "number"
+    mean = _mean_of(asked.name, asked.by, is_of_number, data)
+    if asked.labels is not None:
+        first, second = (data.codebook.names.index(label) for label in asked.labels)
+        return Contrast(asked.name, mean, asked.kind, [((first, ""), (second, ""))])
+    one, other = asked.groups or _two_groups(asked, mean)
+    unknown = [group for group in (one, other) if group not in mean.group_names]
+    if unknown:
+        raise StudyError(
+            f"estimand '{asked.name}': '{asked.by}' has no value '{unknown[0]}'",
+            hint=f"It has: {', '.join(mean.group_names[:20])}",
+        )
+    codes: list[int | None] = list(range(len(data.codebook.names)))
+    if is_of_number:
+        codes = [None]
+    elif asked.label is not None:
+        codes = [data.codebook.names.index(asked.label)]
+    return Contrast(asked.name, mean, asked.kind, [((code, one), (code, other)) for code in codes])
+
+
+def _two_groups(asked: ContrastAsked, mean: Mean) -> tuple[str, str]:
+    names = [name for name in mean.group_names if name != MISSING_GROUP]
+    if len(names) != 2:
+        raise StudyError(
+            f"estimand '{asked.name}': '{asked.by}' has {len(names)} values where two are compared",
+            hint="Name the two as `groups: [first, second]`.",
+        )
+    return names[1], names[0]
+
+
+def _regression(asked: RegressionAsked, data: Data) -> Estimand:
+    names = data.codebook.names
+    of_units = [name for name in asked.covariates if name not in {LABEL, *names}]
+    columns = design_columns(asked.name, data.units, of_units, data.everyone)
+    link = LINKS[asked.kind]
+    if asked.outcome in {LABEL, *names}:
+        code = None if asked.outcome == LABEL else names.index(asked.outcome)
+        outcome = np.array(data.codebook.numbers) if code is None else np.eye(len(names))[code]
+        return Regression(
+            asked.name, columns.terms, link, columns.values, outcome, weights=data.weights, label=code
+        )
+    terms, by_code = _code_columns([c for c in asked.covariates if c not in of_units], data.codebook)
+    columns, added = columns.and_of_codes(terms, by_code)
+    outcome = numbers(asked.name, data.units[asked.outcome])
+    _refuse_outcome(asked, outcome)
+    return Regression(
+        asked.name,
+        columns.terms,
+        link,
+        columns.values,
+        outcome=outcome,
+        code_covariates=added,
+        weights=data.weights,
+    )
+
+
+def _code_columns(asked: Sequence[str], codebook: Codebook) -> tuple[list[str], FloatArray]:
+    """Covariates that only the code decides: named codes, the code's number, or all codes but the first."""
+    terms: list[str] = []
+    columns: list[FloatArray] = []
+    identity = np.eye(len(codebook.names))
+    for name in asked:
+        if name != LABEL:
+            terms.append(name)
+            columns.append(identity[codebook.names.index(name)])
+        elif codebook.type == "numeric":
+            terms.append(LABEL)
+            columns.append(np.array(codebook.numbers))
+        else:
+            terms += [f"{LABEL}={code}" for code in codebook.names[1:]]
+            columns += list(identity[1:])
+    return terms, np.column_stack(columns)
+
+
+def _refuse_outcome(asked: RegressionAsked, outcome: FloatArray) -> None:
+    if asked.kind == "logit" and not np.isin(outcome, (0.0, 1.0)).all():
+        raise StudyError(f"estimand '{asked.name}': the outcome '{asked.outcome}' of a logit is 0 or 1")
+    if asked.kind == "poisson" and outcome.min() < 0:
+        raise StudyError(f"estimand '{asked.name}': the outcome '{asked.outcome}' of a count is negative")
+
+
+def _multinomial_logit(asked: MultinomialLogitAsked, data: Data) -> Estimand:
+    columns = design_columns(asked.name, data.units, asked.covariates, data.everyone)
+    return MultinomialLogit(asked.name, columns.terms, columns.values, data.weights)
+
+
+def _odds_ratio(asked: OddsRatioAsked, data: Data) -> Estimand:
+    term, feature = indicator(asked.name, data.units, asked.feature)
+    return OddsRatio(asked.name, data.codebook.names.index(asked.label), feature, data.weights, term)
+
+
+def _quantile(asked: QuantileAsked, data: Data) -> Estimand:
+    return Quantile(asked.name, np.array(data.codebook.numbers), asked.q, data.weights)
+
+
+def _agreement(asked: AgreementAsked, data: Data) -> Estimand:
+    return Agreement(asked.name, data.machine_labels(asked.annotator), asked.statistics, data.weights)
+
+
+def _custom(asked: CustomAsked, data: Data) -> Estimand:
+    path = data.folder / asked.path
+    if not path.is_file():
+        raise StudyError(f"estimand '{asked.name}': there is no file {asked.path} beside the study file")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+        user = getattr(module, asked.class_name)(data.units, data.codebook.names, **asked.options)
+    except Exception as error:
+        raise StudyError(
+            f"estimand '{asked.name}': {asked.path} cannot give a {asked.class_name}: {error!r}",
+            hint="The class is called with the units (a DataFrame), the codes, and the `options`.",
+        ) from error
+    return Custom(asked.name, cast(Score, user), data.weights)
+
+
+def _groups(data: Data, by: str) -> pd.Categorical:
+    values = data.units[by].map(lambda value: MISSING_GROUP if pd.isna(value) else str(value))
+    return pd.Categorical(values)
+
+
+_BUILDERS: dict[type[Asked], Callable[[Any, Data], Estimand]] = {
+    MeanAsked: _mean,
+    ContrastAsked: _contrast,
+    RegressionAsked: _regression,
+    MultinomialLogitAsked: _multinomial_logit,
+    OddsRatioAsked: _odds_ratio,
+    QuantileAsked: _quantile,
+    AgreementAsked: _agreement,
+    CustomAsked: _custom,
+}

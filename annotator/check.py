@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from annotator import corpus
+from annotator.asked import refuse_unanswerable
 from annotator.coding.build import build as build_coding
 from annotator.errors import AnnotatorError, StudyError
 from annotator.labeling.build import build as build_machine
@@ -58,6 +59,7 @@ def _corpus(workspace: Workspace) -> str:
             f"design.budget is {budget:,} human codes, but the corpus has only {n_units:,} units",
             hint=f"Set design.budget to {n_units} or less.",
         )
+    refuse_unanswerable(workspace.study, table.units)
     dropped = f", {table.n_dropped:,} rows with an empty text left out" if table.n_dropped else ""
     return f"{n_units:,} units{dropped}"
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -17,10 +18,11 @@ class Code(BaseModel):
     name: CodeName
     definition: str = ""
     examples: tuple[str, ...] = ()
+    value: float | None = Field(None, allow_inf_nan=False, description="the number it stands for")
 
 
 class Codebook(BaseModel):
-    """A question with a closed set of mutually exclusive codes.
+    """A question with a closed set of mutually exclusive codes; those of a rating may be numbers.
 
     The order of ``labels`` is the codebook order: columns, keys and reports follow it.
 
@@ -33,7 +35,7 @@ class Codebook(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     question: Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
-    type: Literal["binary", "categorical", "ordinal"] = "categorical"
+    type: Literal["binary", "categorical", "ordinal", "numeric"] = "categorical"
     labels: Annotated[tuple[Code, ...], Field(min_length=2)]
 
     @model_validator(mode="after")
@@ -44,6 +46,12 @@ class Codebook(BaseModel):
             raise ValueError(f"each code needs a name of its own; given twice: {', '.join(doubled)}")
         if self.type == "binary" and len(self.labels) != 2:
             raise ValueError(f"a binary codebook has two codes, this one has {len(self.labels)}")
+        given = [code.value is not None for code in self.labels]
+        if any(given) and not all(given):
+            raise ValueError("give every code a `value`, or none")
+        if self.type == "numeric" and not all(given):
+            for code in self.labels:
+                _number(code.name)
         return self
 
     @property
@@ -51,7 +59,34 @@ class Codebook(BaseModel):
         """The codes in codebook order."""
         return tuple(code.name for code in self.labels)
 
+    @property
+    def numbers(self) -> tuple[float, ...] | None:
+        """What each code stands for: its value; the number in its name; its place on an ordinal scale.
+
+        None if the codes are not numbers.
+        """
+        values = [code.value for code in self.labels if code.value is not None]
+        if values:
+            return tuple(values)
+        if self.type == "numeric":
+            return tuple(_number(name) for name in self.names)
+        if self.type == "ordinal":
+            return tuple(float(place) for place in range(1, len(self.labels) + 1))
+        return None
+
     def digest(self) -> str:
         """A short hash that changes whenever anything in the codebook does."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+        text = json.dumps(self.model_dump(mode="json", exclude_none=True), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _number(name: str) -> float:
+    try:
+        number = float(name)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(
+            f"a numeric codebook needs numbers: name the code '{name}' by one, or give it a `value`"
+        )
+    return number

@@ -97,12 +97,13 @@ def show_estimates(estimates: pd.DataFrame) -> None:
     shown = pd.DataFrame(
         {
             "estimand": estimates["estimand"],
+            "term": estimates["term"].where(estimates["term"] != "mean", ""),
             "code": estimates["label"],
             "group": estimates["group"],
             "estimate": estimates["estimate"].map("{:.4f}".format),
             "interval": [f"{low:.4f} to {high:.4f}" for low, high in pairs],
             "human codes": estimates["n_human"],
-            "worth": estimates["n_effective"].round().astype(int),
+            "worth": estimates["n_effective"].map(lambda n: "" if pd.isna(n) else f"{n:.0f}"),
             "remarks": estimates["flags"].str.replace("_", " "),
         }
     )

@@ -28,16 +28,16 @@ class CorpusTable:
 
 
 def read(study: Study, extra: Sequence[str] = ()) -> CorpusTable:
-    """The corpus as ``unit_id, text, <covariates>, [cluster], <extra>, content_hash``, in file order.
+    """The corpus in file order.
 
+    Columns: ``unit_id, text, <covariates>, [cluster], [weight], <extra>, content_hash``.
     ``extra`` names further columns (machine labels or codes to replay), returned as text or numbers as
     they stand. Unit ids are the id column's values as text, or a hash of the text. Raises CorpusError.
     """
     section = study.corpus
     text_like = {*section.text_columns, *([section.id] if section.id else []), *extra}
-    carried = list(
-        dict.fromkeys([*section.covariates, *([section.cluster] if section.cluster else []), *extra])
-    )
+    roles = [column for column in (section.cluster, section.weight) if column]
+    carried = list(dict.fromkeys([*section.covariates, *roles, *extra]))
     wanted = list(dict.fromkeys([*([section.id] if section.id else []), *section.text_columns, *carried]))
     frames = [_read_file(place, wanted, text_like, section.encoding) for place in _places(study)]
     rows = pd.concat(frames, ignore_index=True)

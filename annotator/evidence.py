@@ -1,10 +1,13 @@
 """What a study knows so far, as arrays in corpus order: machine labels, ledgers, gold, predictions."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
+from annotator.asked import Data, unit_weights
+from annotator.asked import estimands as asked_estimands
 from annotator.features import features
 from annotator.inference.estimands import Estimand
 from annotator.inference.rectify import Round
@@ -51,6 +54,24 @@ def campaign(workspace: Workspace, said: Signals, estimands: list[Estimand]) -> 
         uniform_mix=workspace.study.design.uniform_mix,
         candidates=workspace.study.design.error_map,
     )
+
+
+def estimands(workspace: Workspace) -> list[Estimand]:
+    """The study's estimands on its corpus."""
+    study = workspace.study
+    data = Data(
+        units=workspace.units,
+        codebook=study.codebook,
+        weights=unit_weights(study, workspace.units),
+        machine_labels=partial(_labels_of, workspace),
+        folder=study.folder,
+    )
+    return asked_estimands(study.estimands, data)
+
+
+def _labels_of(workspace: Workspace, annotator: str | None) -> IntArray:
+    frame = workspace.machine_labels(annotator or workspace.study.machine[0].name)
+    return code_index(frame["label"], workspace.study.codebook.names)
 
 
 def code_index(labels: pd.Series, names: tuple[str, ...]) -> IntArray:

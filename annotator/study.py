@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     PrivateAttr,
     StringConstraints,
@@ -16,15 +14,8 @@ from pydantic import (
 )
 
 from annotator.codebook import Codebook
-
-Column = Annotated[str, StringConstraints(min_length=1)]
-Slug = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-
-
-class Section(BaseModel):
-    """A part of the study file: unknown keys are refused, nothing changes after reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from annotator.questions import LABEL, AgreementAsked, Asked, EstimandAsked, MeanAsked, RegressionAsked
+from annotator.section import Column, Section, Slug
 
 
 class Corpus(Section):
@@ -34,7 +25,8 @@ class Corpus(Section):
     id: Column | None = None
     text: Column | tuple[Column, Column] = Field(description="a column, or two columns for text pairs")
     covariates: tuple[Column, ...] = ()
-    cluster: Column | None = None
+    cluster: Column | None = Field(None, description="what a superpopulation is a sample of")
+    weight: Column | None = Field(None, description="weights of the units, for example survey weights")
     encoding: str = "utf-8-sig"
     empty_text: Literal["refuse", "drop"] = "refuse"
 
@@ -46,10 +38,10 @@ class Corpus(Section):
     @model_validator(mode="after")
     def _covariates_are_distinct(self) -> Self:
         _refuse_doubles("covariates", list(self.covariates))
-        taken = sorted({"unit_id", "text", "content_hash"} & {*self.covariates, self.cluster})
+        taken = sorted({"unit_id", "text", "content_hash"} & {*self.covariates, self.cluster, self.weight})
         if taken:
             raise ValueError(
-                f"a covariate or cluster may not be called {', '.join(taken)}: rename the column"
+                f"a covariate, cluster or weight may not be called {', '.join(taken)}: rename the column"
             )
         return self
 
@@ -146,14 +138,6 @@ class Design(Section):
         return share + (round_number <= rest)
 
 
-class MeanEstimand(Section):
-    """Prevalence of each code, over the corpus or by group."""
-
-    name: Slug
-    kind: Literal["mean"]
-    by: Column | None = None
-
-
 class Study(Section):
     """A whole study file."""
 
@@ -163,8 +147,8 @@ class Study(Section):
     machine: Annotated[tuple[Machine, ...], Field(min_length=1)]
     coding: Coding
     design: Design
-    estimands: Annotated[tuple[MeanEstimand, ...], Field(min_length=1)] = (
-        MeanEstimand(name="prevalence", kind="mean"),
+    estimands: Annotated[tuple[EstimandAsked, ...], Field(min_length=1)] = (
+        MeanAsked(name="prevalence", kind="mean"),
     )
     population: Literal["corpus", "superpopulation"] = "corpus"
     confidence_level: float = Field(0.95, ge=0.5, le=0.999)
@@ -188,13 +172,32 @@ class Study(Section):
             raise ValueError(
                 f"design.stop.estimand names '{stop.estimand}', which is not among the estimands"
             )
-        for estimand in self.estimands:
-            if estimand.by and estimand.by not in self.corpus.covariates:
-                raise ValueError(
-                    f"estimand '{estimand.name}' asks for groups by '{estimand.by}', "
-                    "which is not among corpus.covariates"
-                )
+        for asked in self.estimands:
+            asked.check(self.codebook)
+            self._refuse_unknown_columns(asked)
         return self
+
+    def _refuse_unknown_columns(self, asked: Asked) -> None:
+        names = {LABEL, *self.codebook.names} if isinstance(asked, RegressionAsked) else set()
+        both = sorted(names & {*self.corpus.covariates} & {*asked.columns})
+        if both:
+            raise ValueError(
+                f"estimand '{asked.name}' names '{both[0]}', which is a code and a covariate: "
+                "rename the column"
+            )
+        unknown = [c for c in asked.columns if c not in {*self.corpus.covariates, *names}]
+        if unknown:
+            raise ValueError(
+                f"estimand '{asked.name}' names '{unknown[0]}', which is not among corpus.covariates"
+                + (" and no code" if names else "")
+            )
+        if isinstance(asked, AgreementAsked) and asked.annotator not in {
+            None,
+            *(m.name for m in self.machine),
+        }:
+            raise ValueError(
+                f"estimand '{asked.name}' names '{asked.annotator}', which is no machine annotator"
+            )
 
     def at(self, path: Path) -> Self:
         """This study, known to have been read from ``path``."""

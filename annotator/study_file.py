@@ -10,11 +10,11 @@ from pydantic_core import ErrorDetails
 from annotator import yaml_source
 from annotator.codebook import Code, Codebook
 from annotator.errors import StudyError
+from annotator.questions import SECTIONS, kinds
 from annotator.study import (
     Corpus,
     Design,
     LabelStudioCoding,
-    MeanEstimand,
     OpenAIMachine,
     ReplayCoding,
     ReplayMachine,
@@ -147,7 +147,7 @@ def _keys_at(location: tuple[int | str, ...]) -> list[str]:
         ("coding", "replay"): ReplayCoding,
         ("design",): Design,
         ("design", "stop"): Stop,
-        ("estimands",): MeanEstimand,
+        **{("estimands", kind): section for section in SECTIONS for kind in kinds(section)},
     }
     model = sections.get(tuple(str(part) for part in location if isinstance(part, str)))
-    return list(model.model_fields) if model else []
+    return [field.alias or name for name, field in model.model_fields.items()] if model else []

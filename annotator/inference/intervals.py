@@ -46,18 +46,37 @@ def score_interval(
 
     An error with third cumulant ``third`` has a variance that changes with the true value at the rate
     ``third / variance`` (exact for a count, where it gives Wilson's score interval to first order). Solving
-    the quadratic moves the interval towards the long tail. With no skewness it is the usual interval.
+    the quadratic moves the interval towards the long tail, the short side by half as much
+    (`skewed_interval`). With no skewness it is the usual interval.
 
     >>> usual = score_interval(0.5, 0.01, 0.0, math.inf, 0.95)
     >>> round(usual.low, 3), round(usual.high, 3)
     (0.304, 0.696)
     >>> rare = score_interval(0.02, 0.02 / 100, 0.02 / 100**2, math.inf, 0.95)
     >>> round(rare.low, 4), round(rare.high, 4)
-    (0.0055, 0.0729)
+    (0.0003, 0.0729)
     """
     if variance <= 0:
         return Interval(estimate, estimate)
     q = quantile(confidence_level, degrees_of_freedom)
     shift = q**2 * third / variance / 2.0
-    half_width = math.sqrt(q**2 * variance + shift**2)
-    return Interval(estimate + shift - half_width, estimate + shift + half_width)
+    return skewed_interval(estimate, q * math.sqrt(variance), shift)
+
+
+def skewed_interval(estimate: float, half_width: float, shift: float) -> Interval:
+    """The score interval around a shifted centre, with half the shift on the side of the short tail.
+
+    Wilson's lower end is too high when very few events carry the estimate, and a true value just below it
+    is then missed too often. With half the shift there, both ends are close to the exact ones of a count.
+
+    >>> one_event = skewed_interval(1.0, 1.645, 1.645**2 / 2)  # exact: 0.05 to 4.74
+    >>> round(one_event.low, 2), round(one_event.high, 2)
+    (-0.1, 4.48)
+    >>> ten_events = skewed_interval(10.0, 1.645 * 10**0.5, 1.645**2 / 2)  # exact: 5.43 to 16.96
+    >>> round(ten_events.low, 2), round(ten_events.high, 2)
+    (5.43, 16.73)
+    """
+    down, up = (shift / 2.0, shift) if shift > 0 else (shift, shift / 2.0)
+    return Interval(
+        estimate + down - math.hypot(half_width, down), estimate + up + math.hypot(half_width, up)
+    )

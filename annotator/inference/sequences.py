@@ -2,7 +2,7 @@
 
 import math
 
-from annotator.inference.intervals import Interval, quantile
+from annotator.inference.intervals import Interval, quantile, skewed_interval
 
 
 def sequence_interval(
@@ -49,8 +49,7 @@ def sequence_interval(
     widening = quantile(confidence_level, degrees_of_freedom) / quantile(confidence_level)
     q = widening * boundary(n_labels / planned_labels, confidence_level)
     shift = q**2 * third / variance / 2.0
-    half_width = math.sqrt(q**2 * variance + shift**2)
-    return Interval(estimate + shift - half_width, estimate + shift + half_width)
+    return skewed_interval(estimate, q * math.sqrt(variance), shift)
 
 
 def boundary(fraction: float, confidence_level: float) -> float:

@@ -10,6 +10,7 @@ from annotator.inference.moments import CERTAIN, Moments
 from annotator.inference.rectify import Rectified, Round
 from models.arrays import FloatArray, IntArray
 
+PREDICTION_COUNTS_AS = 30.0
 PRIOR_DEGREES_OF_FREEDOM = 8.0
 SMALLEST_STRATUM = 5
 
@@ -49,10 +50,11 @@ def design_variances(
 
     The observed variance rests on few residuals when a code is rare or the map is good, and is zero when no
     residual shows. It is therefore never let below its average with the variance that the error map itself
-    predicts, ``sum (1 - pi) / pi * f (1 - f)``, the prediction counting as eight degrees of freedom. Those
-    of the observed variance are Satterthwaite's; its relative variance, of which they are made, is the mean
-    of the one that fourth moments of the residuals show and the one that the map predicts. The third cumulant
-    is half the average so weighted and half the predicted one, since few residuals say little about a tail.
+    predicts, ``sum (1 - pi) / pi * f (1 - f)``, the prediction counting as 30 degrees of freedom, of which
+    the average is granted eight. Those of the observed variance are Satterthwaite's; its relative variance,
+    of which they are made, is the mean of the one that fourth moments of the residuals show and the one that
+    the map predicts. The third cumulant is half the average so weighted and half the predicted one, since
+    few residuals say little about a tail.
 
     Parameters
     ----------
@@ -106,7 +108,7 @@ def _combined(observed: Moments, predicted: Moments, most: int, n_coded: int) ->
     if observed.variance > 0:
         relative = (observed.relative_variance + relative) / 2.0
     freedom = min(2.0 / relative if relative > 0 else np.inf, float(max(most, 0)))
-    share = PRIOR_DEGREES_OF_FREEDOM / (freedom + PRIOR_DEGREES_OF_FREEDOM)
+    share = PREDICTION_COUNTS_AS / (freedom + PREDICTION_COUNTS_AS)
     pooled = (1.0 - share) * observed.variance + share * predicted.variance
     third = (1.0 - share) * observed.third + share * predicted.third
     return DesignVariance(

@@ -11,6 +11,7 @@ from models.calibration import Calibration
 
 OURS, HUMAN, QUIET = "#1f5fa8", "#b4652a", "#8a8f98"
 COLUMNS = 3
+_KEY = ["term", "label", "group"]
 STYLE: Any = {
     "svg.hashsalt": "annotator",
     "svg.fonttype": "none",
@@ -84,6 +85,23 @@ def intervals_by_group(estimates: pd.DataFrame, labels: list[str], by: str) -> s
         axis.set_yticks(list(ticks), list(ticks.values()))
         axis.set_xlabel("% of units in the group")
         return _svg(figure, f"Interval of each code by {by}")
+
+
+def intervals_by_term(ours: pd.DataFrame, human: pd.DataFrame) -> str:
+    """The newest interval of every value of one estimand, rectified and from the human codes alone."""
+    names = [", ".join(filter(None, key)) for key in ours[_KEY].itertuples(index=False)]
+    beside = human.set_index(_KEY)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(9.6, 0.36 * len(ours) + 1.1), layout="constrained")
+        axis = figure.subplots()
+        for height, (key, row) in enumerate(ours.set_index(_KEY).iterrows()):
+            axis.hlines(-height, row["ci_low"], row["ci_high"], color=OURS, linewidth=2)
+            axis.plot(row["estimate"], -height, "o", color=OURS, markersize=4)
+            other = beside.loc[beside.index == key]
+            axis.hlines([-height - 0.25] * len(other), other["ci_low"], other["ci_high"], color=HUMAN)
+        axis.set_yticks([-height for height in range(len(ours))], names)
+        axis.set_xlabel("estimate; human codes alone as the thin line")
+        return _svg(figure, "Interval of each value, rectified and from human codes alone")
 
 
 def reliability_diagram(calibration: Calibration) -> str:

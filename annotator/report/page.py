@@ -1,5 +1,6 @@
 """The report: one self-contained HTML page that says what was found, how, and at what cost."""
 
+import math
 from importlib.resources import files
 from typing import Any
 
@@ -8,9 +9,9 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from annotator import __version__
+from annotator.questions import Asked, MeanAsked
 from annotator.report import figures
 from annotator.stages.collect import stored_codes
-from annotator.study import MeanEstimand
 from annotator.workspace import CORPUS, ESTIMATES, Workspace, gold, ledger
 from models.error_map import ErrorMap
 
@@ -20,6 +21,7 @@ FLAGS = {
     "not_valid": "Machine labels taken for true: shown for comparison, not a valid estimate.",
     "confidence_sequence": "The interval holds at every look, since a stopping rule watches it.",
     "not_valid_under_stopping": "An interval for a fixed number of codes; not valid with the stopping rule.",
+    "not_estimable": "There is no finite answer on the codes so far; more codes may bring one.",
     "nonresponse_adjusted": "Some drawn units were never coded; probabilities were adjusted for that.",
 }
 
@@ -59,33 +61,51 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["percent"] = lambda share: f"{100 * share:.1f}"
-    environment.filters["count"] = lambda value: f"{value:,.0f}"
+    environment.filters["value"] = _value
+    environment.filters["count"] = lambda value: "" if math.isnan(value) else f"{value:,.0f}"
     return environment
+
+
+def _value(value: float, is_share: bool) -> str:
+    if math.isnan(value):
+        return "\u2013"
+    return f"{100 * value:.1f}" if is_share else f"{value:.4g}"
 
 
 def _picture(svg: str) -> Markup:
     return Markup(svg)
 
 
-def _answer(estimates: pd.DataFrame, section: MeanEstimand, labels: tuple[str, ...]) -> dict[str, Any]:
+def _answer(estimates: pd.DataFrame, section: Asked, labels: tuple[str, ...]) -> dict[str, Any]:
     """One estimand: its newest numbers by method, and a picture."""
     mine = estimates[estimates["estimand"] == section.name]
     newest = mine[mine["round"] == mine["round"].max()]
     rows = []
-    for (group, label), by_method in newest.groupby(["group", "label"], sort=False):
+    for (term, group, label), by_method in newest.groupby(["term", "group", "label"], sort=False):
         numbers = by_method.set_index("method").to_dict("index")
-        rows.append({"group": group, "label": label, **{m: numbers.get(m) for m in _METHODS}})
-    if section.by:
-        ours = newest[newest["method"] == "rounds"]
+        named = {"term": term, "group": group, "label": label}
+        rows.append({**named, **{m: numbers.get(m, _NOTHING) for m in _METHODS}})
+    ours, human = (newest[newest["method"] == method] for method in ("rounds", "human_only"))
+    is_share = isinstance(section, MeanAsked) and set(newest["label"]) == set(labels)
+    if is_share and section.by:
         picture = figures.intervals_by_group(ours, list(labels), section.by)
-    else:
+    elif is_share:
         picture = figures.intervals_by_round(mine, list(labels))
-    has_remarks = any(row["rounds"]["flags"] for row in rows)
-    return {"section": section, "rows": rows, "has_remarks": has_remarks, "picture": _picture(picture)}
+    else:
+        picture = figures.intervals_by_term(ours, human)
+    return {
+        "section": section,
+        "rows": rows,
+        "has": {name: any(row[name] for row in rows) for name in ("group", "label")},
+        "has_remarks": any(row["rounds"]["flags"] for row in rows),
+        "is_share": is_share,
+        "picture": _picture(picture),
+    }
 
 
 _METHODS = ("rounds", "human_only", "machine_only")
+_NUMBERS = ("estimate", "ci_low", "ci_high", "n_effective")
+_NOTHING = {**dict.fromkeys(_NUMBERS, math.nan), "n_human": 0, "flags": "not_estimable"}
 
 
 def _round(workspace: Workspace, number: int) -> dict[str, Any]:

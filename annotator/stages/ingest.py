@@ -3,12 +3,14 @@
 import pyarrow as pa
 
 from annotator import corpus
+from annotator.asked import refuse_unanswerable
 from annotator.workspace import CORPUS, Workspace
 
 
 def ingest(workspace: Workspace) -> str:
-    """Write ``corpus.parquet``. Raises CorpusError."""
+    """Write ``corpus.parquet``. Raises CorpusError, and StudyError if it cannot answer the questions."""
     table = corpus.read(workspace.study)
+    refuse_unanswerable(workspace.study, table.units)
     workspace.store.write(
         CORPUS,
         pa.Table.from_pandas(table.units, preserve_index=False).replace_schema_metadata(None),

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 
 from annotator import evidence, schema
-from annotator.asked import estimands
 from annotator.sampling.campaign import open_first_round, open_later_round, round_weights
 from annotator.sampling.design import Design
 from annotator.seeds import stream_seed
@@ -16,7 +15,7 @@ from models.error_map import ErrorMap
 def open_round(workspace: Workspace, round_number: int) -> str:
     """Write ``ledger.parquet``. Everything that decides the draw comes from the machine and earlier gold."""
     said = evidence.machine(workspace)
-    campaign = evidence.campaign(workspace, said, estimands(workspace))
+    campaign = evidence.campaign(workspace, said, evidence.estimands(workspace))
     seed = stream_seed(workspace.study, round_number, "draw")
     rng = np.random.default_rng(seed)
     plan = workspace.study.design

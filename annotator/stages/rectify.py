@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from annotator import evidence, schema
-from annotator.asked import estimands
+from annotator.asked import unit_clusters
 from annotator.inference.methods import Estimate, Question, estimate
 from annotator.inference.rectify import UNKNOWN
 from annotator.workspace import ESTIMATES, Workspace
@@ -22,7 +22,7 @@ def rectify(workspace: Workspace, n_rounds: int) -> str:
     rounds = evidence.rounds(workspace, n_rounds)
     gold = evidence.gold_codes(workspace, n_rounds)
     machine_labels = evidence.machine(workspace).labels[:, 0]
-    asked = estimands(workspace)
+    asked = evidence.estimands(workspace)
     question = _question(workspace)
     rows: list[dict[str, object]] = []
     for number in range(1, n_rounds + 1):
@@ -31,7 +31,7 @@ def rectify(workspace: Workspace, n_rounds: int) -> str:
         results = estimate(so_far, gold_so_far, asked, question, machine_labels=machine_labels)
         rows += _rows(workspace, number, results)
     workspace.write(ESTIMATES, pd.DataFrame(rows), schema.ESTIMATES, rounds=n_rounds, asked=_asked(workspace))
-    return f"{len(asked)} estimands estimated after round {n_rounds}"
+    return f"{len(workspace.study.estimands)} estimands estimated after round {n_rounds}"
 
 
 def is_current(workspace: Workspace, n_rounds: int) -> bool:
@@ -63,6 +63,7 @@ def _question(workspace: Workspace) -> Question:
         confidence_level=study.confidence_level,
         population=study.population,
         planned_labels=study.design.budget if study.design.stop else None,
+        clusters=unit_clusters(study, workspace.units),
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from annotator.errors import NotEstimableError
 from annotator.inference.estimands import Term
-from annotator.inference.estimands.newton import inverse, root
+from annotator.inference.estimands.newton import inverse, refuse_no_mass, root
 from annotator.inference.estimands.regression import CHUNK, SEPARATED, UNBOUNDED
 from models.arrays import FloatArray, IntArray
 
@@ -47,6 +47,7 @@ class MultinomialLogit:
         used = np.flatnonzero(weighted.any(axis=1))
         x, z = self.covariates[used], weighted[used]
         n_codes = labels.shape[1]
+        refuse_no_mass(self.name, float(z.sum()))
         totals = np.maximum(z.sum(axis=0), 1e-3 * z.sum())
         start = np.zeros((n_codes - 1, len(self.terms)))
         start[:, 0] = np.log(totals[1:] / totals[0])

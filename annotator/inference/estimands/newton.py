@@ -64,6 +64,14 @@ def root(name: str, start: FloatArray, equations: Equations) -> tuple[FloatArray
     raise _no_root(name)
 
 
+def refuse_no_mass(name: str, mass: float) -> None:
+    """Raise NotEstimableError unless labels weigh something in sum."""
+    if not mass > 0:
+        raise NotEstimableError(
+            f"Estimand '{name}' has no answer: nobody coded a unit it depends on.", hint="Code more units."
+        )
+
+
 def inverse(name: str, slope: FloatArray) -> FloatArray:
     """The inverse of a derivative. Raises NotEstimableError when it is singular."""
     return _solved(name, slope, np.eye(slope.shape[0]))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from annotator.inference.estimands import Reported, Term
+from annotator.inference.estimands.newton import refuse_no_mass
 from annotator.inference.intervals import quantile as t_quantile
 from models.arrays import FloatArray, IntArray
 
@@ -45,6 +46,7 @@ class Quantile:
         """The distribution function of the code's number, and where it passes each ``q``."""
         weighted = labels if self.weights is None else labels * self.weights[:, None]
         totals = weighted.sum(axis=0)
+        refuse_no_mass(self.name, float(totals.sum()))
         numbers, place = np.unique(self.code_values, return_inverse=True)
         shares = np.bincount(place, totals) / totals.sum()
         # Rectified shares may be negative; the function is made to rise.

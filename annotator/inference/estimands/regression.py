@@ -9,7 +9,7 @@ from scipy import special
 
 from annotator.errors import NotEstimableError
 from annotator.inference.estimands import Term
-from annotator.inference.estimands.newton import inverse, root
+from annotator.inference.estimands.newton import inverse, refuse_no_mass, root
 from models.arrays import FloatArray, IntArray
 
 Link = Literal["identity", "logit", "log"]
@@ -100,7 +100,9 @@ class Regression:
     def _start(self, parts: list["_Part"]) -> FloatArray:
         """Zero slopes, and as the intercept the link of the mean outcome."""
         start = np.zeros(len(self.terms))
-        mean = sum(float(p.total.sum()) for p in parts) / sum(float(p.mass.sum()) for p in parts)
+        mass = sum(float(p.mass.sum()) for p in parts)
+        refuse_no_mass(self.name, mass)
+        mean = sum(float(p.total.sum()) for p in parts) / mass
         if self.link == "logit":
             start[0] = special.logit(np.clip(mean, 0.01, 0.99))
         elif self.link == "log":
