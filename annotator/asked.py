@@ -1,10 +1,9 @@
 """From the questions of a study file to estimands ready to solve on its corpus."""
 
-import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,13 +14,14 @@ from annotator.errors import StudyError
 from annotator.inference.estimands import Estimand
 from annotator.inference.estimands.agreement import Agreement
 from annotator.inference.estimands.contrast import Contrast
-from annotator.inference.estimands.custom import Custom, Score
+from annotator.inference.estimands.custom import Custom
 from annotator.inference.estimands.mean import Mean
 from annotator.inference.estimands.multinomial_logit import MultinomialLogit
 from annotator.inference.estimands.odds_ratio import OddsRatio
 from annotator.inference.estimands.quantile import Quantile
 from annotator.inference.estimands.regression import Link, Regression
 from annotator.inference.estimands.subset import Subset
+from annotator.own_score import own_score
 from annotator.questions import (
     LABEL,
     AgreementAsked,
@@ -34,6 +34,7 @@ from annotator.questions import (
     QuantileAsked,
     RegressionAsked,
 )
+from annotator.roles import unit_weights
 from annotator.study import Study
 from models.arrays import FloatArray, IntArray
 
@@ -81,36 +82,6 @@ def refuse_unanswerable(study: Study, units: pd.DataFrame) -> None:
     unlabelled = np.full(len(units), -1, dtype=np.int64)
     weights = unit_weights(study, units)
     estimands(study.estimands, Data(units, study.codebook, weights, lambda _: unlabelled, study.folder))
-
-
-def unit_weights(study: Study, units: pd.DataFrame) -> FloatArray | None:
-    """The weights of the corpus, (N,), if it has any. Raises StudyError unless all are positive numbers."""
-    column = study.corpus.weight
-    if column is None:
-        return None
-    values = pd.to_numeric(units[column], errors="coerce").to_numpy(dtype=float)
-    wrong = ~(np.isfinite(values) & (values > 0))
-    if wrong.any():
-        raise StudyError(
-            f"corpus.weight: {int(wrong.sum())} values of '{column}' are not positive numbers, "
-            f"first that of unit {units['unit_id'].iloc[int(wrong.argmax())]}",
-            hint="A weight of zero means that a unit does not belong to the corpus: leave it out.",
-        )
-    return values
-
-
-def unit_clusters(study: Study, units: pd.DataFrame) -> IntArray | None:
-    """The cluster of each unit, (N,), if the corpus has any. Raises StudyError if one is missing."""
-    column = study.corpus.cluster
-    if column is None:
-        return None
-    number, _ = pd.factorize(units[column])
-    if (number < 0).any():
-        raise StudyError(
-            f"corpus.cluster: '{column}' is missing for {int((number < 0).sum())} units",
-            hint="Give every unit a cluster, if only one of its own.",
-        )
-    return number.astype(np.int64)
 
 
 def estimands(questions: Sequence[Asked], data: Data) -> list[Estimand]:
@@ -269,22 +240,7 @@ def _agreement(asked: AgreementAsked, data: Data) -> Estimand:
 
 
 def _custom(asked: CustomAsked, data: Data) -> Estimand:
-    path = data.folder / asked.path
-    if not path.is_file():
-        raise StudyError(f"estimand '{asked.name}': there is no file {asked.path} beside the study file")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-        user = getattr(module, asked.class_name)(data.units, data.codebook.names, **asked.options)
-    except Exception as error:
-        raise StudyError(
-            f"estimand '{asked.name}': {asked.path} cannot give a {asked.class_name}: {error!r}",
-            hint="The class is called with the units (a DataFrame), the codes, and the `options`.",
-        ) from error
-    return Custom(asked.name, cast(Score, user), data.weights)
+    return Custom(asked.name, own_score(asked, data.units, data.codebook.names, data.folder), data.weights)
 
 
 def _groups(data: Data, by: str) -> pd.Categorical:

@@ -6,11 +6,12 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from annotator.asked import Data, unit_weights
+from annotator.asked import Data
 from annotator.asked import estimands as asked_estimands
 from annotator.features import features
 from annotator.inference.estimands import Estimand
 from annotator.inference.rectify import Round
+from annotator.roles import unit_weights
 from annotator.sampling import campaign as rounds_of
 from annotator.sampling.campaign import Campaign
 from annotator.seeds import generator

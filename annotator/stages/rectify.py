@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from annotator import evidence, schema
-from annotator.asked import unit_clusters
 from annotator.inference.methods import Estimate, Question, estimate
 from annotator.inference.rectify import UNKNOWN
+from annotator.roles import unit_clusters
 from annotator.workspace import ESTIMATES, Workspace
 
 
