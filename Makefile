@@ -2,6 +2,7 @@
 # make test     the whole test suite: real servers, a real browser where there is one
 # make check    the fast part of it: format, lint, types, imports, unit tests and doctests
 # make bench    the benchmarks
+# make validate the full grid of coverage simulations, into docs/validation (an hour on 4 cores)
 # make install  both virtual environments; demo, test, check and bench do this by themselves
 # make down     stop the services that were started here
 # make clean    the same, and remove the virtual environments and caches; data and results stay
@@ -21,6 +22,7 @@ CODERS ?= simulated
 DEMO_ARGS ?=
 TORCH_INDEX ?=
 PYTEST_ARGS ?=
+VALIDATE_ARGS ?=
 
 APP := .venv
 SERVER := .venv-label-studio
@@ -30,7 +32,7 @@ BENCHMARKS = $(wildcard benchmarks/*.py)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test check bench down clean lock
+.PHONY: help install demo test check bench validate down clean lock
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -62,6 +64,9 @@ bench: install
 	@$(if $(BENCHMARKS),,echo "There are no benchmarks yet: benchmarks/ holds no program.")
 	@for program in $(BENCHMARKS); do echo "== $$program"; $(APP)/bin/python $$program || exit 1; done
 
+validate: install
+	@$(APP)/bin/python tests/statistical/validate.py $(VALIDATE_ARGS)
+
 down:
 	@if [ -x $(APP)/bin/annotator ]; then $(APP)/bin/annotator down; fi
 
@@ -72,7 +77,7 @@ clean: down
 # The local version is cut off torch: the pin then means "the build for this machine".
 lock: $(APP)/.installed
 	sed -i.bak '/^torch==/d' requirements/app.lock
-	$(APP)/bin/uv pip compile pyproject.toml --extra dev --no-annotate --no-header --no-emit-index-url \
+	$(APP)/bin/uv pip compile pyproject.toml --extra dev --extra parity --no-annotate --no-header --no-emit-index-url \
 		--no-emit-find-links --quiet -o requirements/app.lock
 	sed -i.bak 's/^\(torch==[^+]*\)+.*/\1/' requirements/app.lock && rm requirements/app.lock.bak
 	$(APP)/bin/uv pip compile requirements/label-studio.in --no-annotate --no-header --no-emit-index-url \

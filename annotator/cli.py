@@ -12,6 +12,10 @@ from annotator import __version__, console, services, templates
 from annotator.advance import Outcome
 from annotator.advance import advance as advance_once
 from annotator.check import check as check_study
+from annotator.cli_arguments import Json, StudyPath
+from annotator.cli_estimate import estimate
+from annotator.cli_plan import plan
+from annotator.cli_simulate import simulate
 from annotator.deploy import deploy as deploy_study
 from annotator.errors import AnnotatorError, StudyError
 from annotator.stages.publish import write_report
@@ -26,8 +30,6 @@ app = typer.Typer(
     add_completion=False,
 )
 
-StudyPath = Annotated[Path, typer.Argument(metavar="STUDY", help="the study file")]
-Json = Annotated[bool, typer.Option("--json", help="print JSON for a script")]
 Root = Annotated[Path, typer.Option(help="services keep their data in ROOT/.services")]
 
 
@@ -149,6 +151,11 @@ def report(study: StudyPath) -> None:
         )
     write_report(workspace, closed)
     console.out.print(workspace.store.address(REPORT), soft_wrap=True)
+
+
+app.command()(plan)
+app.command()(simulate)
+app.command()(estimate)
 
 
 def _advance(workspace: Workspace) -> Outcome:

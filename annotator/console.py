@@ -100,6 +100,7 @@ def show_estimates(estimates: pd.DataFrame) -> None:
             "term": estimates["term"].where(estimates["term"] != "mean", ""),
             "code": estimates["label"],
             "group": estimates["group"],
+            "method": estimates["method"] if estimates["method"].nunique() > 1 else "",
             "estimate": estimates["estimate"].map("{:.4f}".format),
             "interval": [f"{low:.4f} to {high:.4f}" for low, high in pairs],
             "human codes": estimates["n_human"],
@@ -108,3 +109,29 @@ def show_estimates(estimates: pd.DataFrame) -> None:
         }
     )
     show_frame(shown.loc[:, (shown != "").any()], f"Estimates after round {number} ({level:.0%} intervals)")
+
+
+def show_simulation(table: pd.DataFrame) -> None:
+    """One table a value: what each method did with each budget, and what that is worth in random codes."""
+    for key, rows in table.groupby(["estimand", "term", "label", "group"], sort=False):
+        pairs = zip(rows["coverage"], rows["coverage_mc_error"], strict=True)
+        shown = pd.DataFrame(
+            {
+                "method": rows["method"],
+                "codes": rows["budget"],
+                "bias": rows["bias"],
+                "rmse": rows["rmse"],
+                "half-width": rows["mean_half_width"],
+                "coverage": [f"{coverage:.3f} \u00b1 {2 * error:.3f}" for coverage, error in pairs],
+                "efficiency": rows["relative_efficiency"],
+                "worth": rows["n_effective"].round(),
+                "worth by width": rows["n_effective_width"].round(),
+                "refused": (rows["trials"] - rows["answered"]).map(lambda n: str(n or "")),
+                "core seconds": rows["core_seconds"],
+            }
+        )
+        name = ", ".join(str(part) for part in key if part)
+        shown = shown.loc[:, (shown != "").any()].sort_values("codes", kind="stable")
+        show_frame(
+            shown, f"{name}: {rows['truth'].iloc[0]:.4g} on all codes, {rows['trials'].iloc[0]} trials"
+        )

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from annotator.errors import StudyError
+from annotator.inference.estimands.regression import INTERCEPT
 from models.arrays import BoolArray, FloatArray
 
-INTERCEPT = "intercept"
 MAX_LEVELS = 100
 
 

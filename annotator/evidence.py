@@ -15,6 +15,7 @@ from annotator.roles import unit_weights
 from annotator.sampling import campaign as rounds_of
 from annotator.sampling.campaign import Campaign
 from annotator.seeds import generator
+from annotator.study import Study
 from annotator.workspace import Workspace, gold, ledger, predictions
 from models.arrays import BoolArray, FloatArray, IntArray
 from models.error_map import ErrorMap
@@ -57,13 +58,16 @@ def campaign(workspace: Workspace, said: Signals, estimands: list[Estimand]) -> 
     )
 
 
-def estimands(workspace: Workspace) -> list[Estimand]:
-    """The study's estimands on its corpus."""
-    study = workspace.study
+def estimands(
+    workspace: Workspace, study: Study | None = None, units: pd.DataFrame | None = None
+) -> list[Estimand]:
+    """The estimands of the study on its corpus; or of another one that asks of the same units."""
+    study = study or workspace.study
+    units = workspace.units if units is None else units
     data = Data(
-        units=workspace.units,
+        units=units,
         codebook=study.codebook,
-        weights=unit_weights(study, workspace.units),
+        weights=unit_weights(study, units),
         machine_labels=partial(_labels_of, workspace),
         folder=study.folder,
     )

@@ -81,6 +81,31 @@ ESTIMATES = pa.schema(
 )
 
 
+SIMULATION = pa.schema(
+    [
+        ("method", pa.string()),
+        ("budget", pa.int64()),
+        ("estimand", pa.string()),
+        ("term", pa.string()),
+        ("label", pa.string()),
+        ("group", pa.string()),
+        ("trials", pa.int64()),
+        ("answered", pa.int64()),
+        ("truth", pa.float64()),
+        ("bias", pa.float64()),
+        ("bias_mc_error", pa.float64()),
+        ("rmse", pa.float64()),
+        ("mean_half_width", pa.float64()),
+        ("coverage", pa.float64()),
+        ("coverage_mc_error", pa.float64()),
+        ("relative_efficiency", pa.float64()),
+        ("n_effective", pa.float64()),
+        ("n_effective_width", pa.float64()),
+        ("core_seconds", pa.float64()),
+    ]
+)
+
+
 def predictions(codes: Iterable[str]) -> pa.Schema:
     """One row a unit, one probability column a code."""
     return pa.schema([("unit_id", pa.string()), *((code, pa.float64()) for code in codes)])

@@ -1,12 +1,14 @@
 """Whether the stopping rule of the study file is met."""
 
+from annotator.inference.estimands.regression import INTERCEPT
 from annotator.workspace import ESTIMATES, Workspace
 
 
 def is_narrow_enough(workspace: Workspace, n_rounds: int) -> bool:
     """Whether every interval of the watched estimand is within the half-width after ``n_rounds`` rounds.
 
-    The intervals are confidence sequences, so looking after every round costs no validity.
+    The intercept of a regression with covariates is not watched. The intervals are confidence sequences, so
+    looking after every round costs no validity.
     """
     stop = workspace.study.design.stop
     if stop is None:
@@ -15,4 +17,7 @@ def is_narrow_enough(workspace: Workspace, n_rounds: int) -> bool:
     watched = rows[
         (rows["round"] == n_rounds) & (rows["estimand"] == stop.estimand) & (rows["method"] == "rounds")
     ]
-    return bool(((watched["ci_high"] - watched["ci_low"]) / 2 <= stop.half_width).all())
+    asked_for = watched[watched["term"] != INTERCEPT]
+    watched = watched if asked_for.empty else asked_for
+    half_width = (watched["ci_high"] - watched["ci_low"]) / 2
+    return not watched.empty and bool((half_width <= stop.half_width).all())

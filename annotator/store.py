@@ -57,6 +57,8 @@ class Store:
             table.replace_schema_metadata({**(table.schema.metadata or {}), **packed}),
             buffer,
             compression="zstd",
+            # Numbers that hardly repeat only waste the time of looking for repetitions.
+            use_dictionary=[field.name for field in table.schema if not pa.types.is_floating(field.type)],
         )
         self.write_bytes(path, buffer.getvalue())
 

@@ -3,6 +3,7 @@
 import difflib
 import json
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -45,12 +46,41 @@ def read(path: Path | str) -> Study:
     source = yaml_source.parse(text, str(path))
     if not isinstance(source.data, dict):
         raise StudyError(f"{path}: a study file is a mapping of keys", hint="`annotator init` writes one.")
+    return _validated(source, source.data).at(path.resolve())
+
+
+def read_questions(path: Path | str, study: Study) -> Study:
+    """The study with other questions: ``estimands``, and if given ``population`` and ``confidence_level``.
+
+    ``covariates`` may name further columns of the corpus. Raises StudyError as `read` does.
+    """
+    path = Path(path)
     try:
-        study = Study.model_validate_json(json.dumps(source.data), strict=True)
+        source = yaml_source.parse(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise StudyError(f"the questions in {path} cannot be read: {error}") from error
+    asked = {"estimands", "population", "confidence_level", "covariates"}
+    given = source.data if isinstance(source.data, dict) else {}
+    if "estimands" not in given or set(given) - asked:
+        raise StudyError(
+            f"{path}: a file of questions has the key `estimands` and may have {', '.join(sorted(asked))}",
+            hint="Write the estimands as in a study file.",
+        )
+    known = study.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    more = given.get("covariates") or []
+    if not isinstance(more, list):
+        raise StudyError(f"{path}, line {source.line_of(('covariates',))}, covariates: expected a list")
+    known["corpus"]["covariates"] = list(dict.fromkeys([*study.corpus.covariates, *more]))
+    asked_for = {key: value for key, value in given.items() if key != "covariates"}
+    return _validated(source, {**known, **asked_for}).at(study.path)
+
+
+def _validated(source: yaml_source.YamlSource, data: dict[str, Any]) -> Study:
+    try:
+        return Study.model_validate_json(json.dumps(data), strict=True)
     except ValidationError as error:
         details = _without_consequences(error.errors())
         raise StudyError("\n".join(_explain(source, detail) for detail in details)) from error
-    return study.at(path.resolve())
 
 
 def _without_consequences(details: list[ErrorDetails]) -> list[ErrorDetails]:

@@ -22,6 +22,8 @@ CORPUS = "corpus.parquet"
 ESTIMATES = "estimates.parquet"
 LABELS = "labels.parquet"
 REPORT = "report.html"
+SIMULATION = "simulation.parquet"
+SIMULATION_FIGURE = "simulation.svg"
 SHARD_SIZE = 500  # units in one part of a machine annotator's labels: what a crash can cost to redo
 
 

@@ -62,6 +62,53 @@ def calibration(prediction: FloatArray, gold: IntArray, weights: FloatArray, n_b
     return Calibration(brier, float(np.abs(observed_mass - predicted_mass).sum()), bins)
 
 
+@dataclass(frozen=True)
+class CalibrationIntervals:
+    """Bootstrap intervals, (low, high) each, of a calibration's scores."""
+
+    brier: tuple[float, float]
+    expected_calibration_error: tuple[float, float]
+
+
+def calibration_intervals(
+    prediction: FloatArray,
+    gold: IntArray,
+    weights: FloatArray,
+    rng: np.random.Generator,
+    *,
+    confidence_level: float = 0.95,
+    n_bins: int = 10,
+    n_resamples: int = 1000,
+) -> CalibrationIntervals:
+    """Percentile bootstrap over units of the scores that `calibration` gives for the same arguments.
+
+    The expected calibration error of few units is too large even for perfectly calibrated predictions, and so
+    is its interval: it says how far the number may move, not that calibration is bad.
+
+    >>> rng = np.random.default_rng(1)
+    >>> share = rng.uniform(size=400)
+    >>> gold = (rng.random(400) < share).astype(int)
+    >>> right = np.column_stack([1 - share, share])
+    >>> low, high = calibration_intervals(right, gold, np.ones(400), rng).brier
+    >>> low < calibration(right, gold, np.ones(400)).brier < high
+    True
+    """
+    n_units, n_codes = prediction.shape
+    one_hot = np.eye(n_codes)[gold]
+    squared = ((prediction - one_hot) ** 2).sum(axis=1)
+    place = (
+        np.minimum((prediction * n_bins).astype(np.int64), n_bins - 1) + n_bins * np.arange(n_units)[:, None]
+    )
+    summed = np.bincount(place.ravel(), (one_hot - prediction).ravel(), n_bins * n_units)
+    off = summed.reshape(n_units, n_bins) / n_codes
+    share = rng.multinomial(n_units, np.full(n_units, 1.0 / n_units), n_resamples) * weights
+    share /= share.sum(axis=1, keepdims=True)
+    ends = [(1.0 - confidence_level) / 2.0, (1.0 + confidence_level) / 2.0]
+    brier = np.quantile(share @ squared, ends)
+    error = np.quantile(np.abs(share @ off).sum(axis=1), ends)
+    return CalibrationIntervals((float(brier[0]), float(brier[1])), (float(error[0]), float(error[1])))
+
+
 def variance_misfit(prediction: FloatArray, gold: IntArray, n_bins: int = 5) -> float:
     """How far predicted residual variances may be off: the root mean square over bins of what gold shows.
 

@@ -1,7 +1,7 @@
 """The rectified label: one vector a unit that makes every estimate unbiased."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,6 +31,8 @@ class Round:
     weight : float, optional
         Weight relative to the other rounds; the expected size of the draw by default. It must not depend
         on the codes of this round or a later one.
+    fixed_size : bool
+        Whether the draw has a fixed size in each stratum; otherwise units were drawn independently (Poisson).
     """
 
     number: int
@@ -40,6 +42,7 @@ class Round:
     stratum: IntArray
     prediction: FloatArray
     weight: float | None = None
+    fixed_size: bool = True
 
     @property
     def is_census(self) -> bool:
@@ -83,10 +86,7 @@ class Rectified:
 
     def with_predictions(self, prediction: FloatArray) -> "Rectified":
         """The same draws rectified with one other prediction (N, K) in every round."""
-        rounds = tuple(
-            Round(r.number, r.known, r.inclusion_probability, r.drawn, r.stratum, prediction, r.weight)
-            for r in self.rounds
-        )
+        rounds = tuple(replace(each, prediction=prediction) for each in self.rounds)
         return _combine(rounds, self.gold)
 
 
@@ -148,8 +148,9 @@ def round_weights(rounds: Sequence[Round]) -> FloatArray:
 
 def _combine(rounds: tuple[Round, ...], gold: IntArray) -> Rectified:
     weights = round_weights(rounds)
-    labels = np.zeros_like(rounds[0].prediction, dtype=np.float64)
-    for weight, each in zip(weights, rounds, strict=True):
+    labels = _round_labels(rounds[0], gold)
+    labels *= weights[0]
+    for weight, each in zip(weights[1:], rounds[1:], strict=True):
         labels += weight * _round_labels(each, gold)
     return Rectified(labels, gold, rounds, weights)
 
@@ -195,7 +196,7 @@ def _check_round(each: Round, gold: IntArray, n_codes: int) -> None:
     )
     probability = each.inclusion_probability
     with np.errstate(invalid="ignore"):
-        valid = np.isfinite(probability) & (probability > 0) & (probability <= 1.0 + 1e-9)
+        valid = (probability > 0) & (probability <= 1.0 + 1e-9)
     _refuse_any(
         ~each.known & ~valid,
         f"have no valid inclusion probability {place}",
@@ -206,10 +207,11 @@ def _check_round(each: Round, gold: IntArray, n_codes: int) -> None:
         f"were drawn for or before round {each.number} but have no human code",
         "Wait for the coders, or close the round with --force.",
     )
-    sums_to_one = np.abs(each.prediction.sum(axis=1) - 1.0) <= 1e-6
-    finite = np.isfinite(each.prediction).all(axis=1)
+    with np.errstate(invalid="ignore"):
+        # A row that is not finite has no finite sum.
+        sums_to_one = np.abs(each.prediction @ np.ones(n_codes) - 1.0) <= 1e-6
     _refuse_any(
-        ~(sums_to_one & finite),
+        ~sums_to_one,
         f"have predictions {place} that are not probabilities",
         "The predicted probabilities of a unit must be finite and sum to one.",
     )

@@ -6,6 +6,8 @@ import numpy as np
 
 from annotator.errors import EstimateRefusedError
 from annotator.inference.estimands import Solution
+from annotator.inference.expected import OutcomeSolution
+from annotator.inference.stretches import rows, stretches
 from models.arrays import FloatArray, IntArray
 
 
@@ -30,8 +32,24 @@ def sampling_variance(solution: Solution, t: int, labels: FloatArray) -> float:
     labels : (N, K) array
         Rectified labels, or one-hot ones.
     """
-    units = solution.support(t)
-    return max(float(np.sum(labels[units] * solution.influence(t, units) ** 2)), 0.0)
+    support, total = solution.support(t), 0.0
+    for stretch in stretches(support.size):
+        units = support[stretch]
+        if isinstance(solution, OutcomeSolution):
+            total += _of_leverage(solution, t, units, rows(labels, units))
+        else:
+            total += float(np.sum(rows(labels, units) * solution.influence(t, units) ** 2))
+    return max(total, 0.0)
+
+
+def _of_leverage(solution: OutcomeSolution, t: int, units: IntArray, labels: FloatArray) -> float:
+    """The square of ``h_i (o_k - m_i)`` needs only the mass and two moments of each unit's labels."""
+    outcome = solution.outcome(t)
+    middle = float(outcome.mean())
+    centred = outcome - middle
+    mass, first, second = (labels @ centred**j for j in range(3))
+    fitted, leverage = solution.fitted(t, units) - middle, solution.leverage(t, units)
+    return float((leverage * leverage) @ (second - fitted * (2.0 * first - fitted * mass)))
 
 
 def clustered_variance(

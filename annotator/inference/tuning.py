@@ -40,10 +40,10 @@ class Tuner:
     rounds: tuple["_Drawn", ...]
 
     @classmethod
-    def of(cls, rectified: Rectified, prediction: FloatArray, *, centred: bool = True) -> "Tuner":
-        """A tuner for one prediction (N, K); not ``centred`` for units drawn independently."""
+    def of(cls, rectified: Rectified, prediction: FloatArray) -> "Tuner":
+        """A tuner for one prediction (N, K)."""
         pairs = zip(rectified.round_weights, rectified.rounds, strict=True)
-        return cls(tuple(_Drawn.of(w, r, rectified.gold, prediction, centred) for w, r in pairs))
+        return cls(tuple(_Drawn.of(w, r, rectified.gold, prediction) for w, r in pairs))
 
     def factor(self, solution: Solution, t: int) -> float:
         """The factor for value t, in [0, 1]; 1 where the prediction moves nothing."""
@@ -67,11 +67,9 @@ class _Drawn:
     stratum: IntArray | None
 
     @classmethod
-    def of(
-        cls, weight: float, each: Round, gold: IntArray, prediction: FloatArray, centred: bool
-    ) -> "_Drawn":
+    def of(cls, weight: float, each: Round, gold: IntArray, prediction: FloatArray) -> "_Drawn":
         units = np.flatnonzero(each.drawn & (each.inclusion_probability < CERTAIN))
-        stratum = np.unique(each.stratum[units], return_inverse=True)[1] if centred else None
+        stratum = np.unique(each.stratum[units], return_inverse=True)[1] if each.fixed_size else None
         probability = each.inclusion_probability[units]
         return cls(weight, units, gold[units], prediction[units], probability, stratum)
 

@@ -1,5 +1,6 @@
 """The design variance of an estimate: how far it would move if other units had been drawn."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,15 +66,14 @@ def design_variances(
         Probabilities from which to predict the moments; by default those of the last round, which rest on the
         most gold.
     """
-    evidence = _Evidence.of(rectified, expected)
-    return [evidence.variance(solution, t) for t in range(len(solution.terms))]
+    return _Evidence.of(rectified, expected).variances(solution, range(len(solution.terms)))
 
 
 def design_variance(
     rectified: Rectified, solution: Solution, t: int, expected: FloatArray | None = None
 ) -> DesignVariance:
     """Design variance of value t alone; see `design_variances`, which is faster for several values."""
-    return _Evidence.of(rectified, expected).variance(solution, t)
+    return _Evidence.of(rectified, expected).variances(solution, [t])[0]
 
 
 @dataclass(frozen=True)
@@ -90,15 +90,22 @@ class _Evidence:
         drawn = tuple(_Drawn.of(each, rectified.gold) for each in rectified.rounds)
         return cls(rectified, drawn, ExpectedMoments(rectified, probabilities))
 
-    def variance(self, solution: Solution, t: int) -> DesignVariance:
+    def variances(self, solution: Solution, values: Sequence[int]) -> list[DesignVariance]:
+        expected = self.expected.of(solution, values)
+        coded = np.flatnonzero(self.rectified.gold >= 0)
+        return [
+            self._variance(solution, t, predicted, _n_among(coded, solution.support(t)))
+            for t, predicted in zip(values, expected, strict=True)
+        ]
+
+    def _variance(self, solution: Solution, t: int, predicted: Moments, n_coded: int) -> DesignVariance:
         observed, contributing = Moments(), 0
         for weight, each in zip(self.rectified.round_weights, self.drawn, strict=True):
             moments, n_units = each.moments(solution, t)
             observed += moments.weighted(weight)
             contributing += n_units
         most = min(sum(each.freedom for each in self.drawn), contributing - 1)
-        n_coded = int(np.count_nonzero(self.rectified.gold[solution.support(t)] >= 0))
-        return _combined(observed, self.expected.of(solution, t), most, n_coded)
+        return _combined(observed, predicted, most, n_coded)
 
 
 def _combined(observed: Moments, predicted: Moments, most: int, n_coded: int) -> DesignVariance:
@@ -125,7 +132,8 @@ class _Drawn:
     """The drawn units of a round that were not certain, and how they are centred; n units.
 
     ``residual`` (n, K) is gold minus prediction, over the inclusion probability; ``share`` (n,) is the weight
-    of a unit in the mean of its stratum, ``factor`` (n,) Deville's for small samples.
+    of a unit in the mean of its stratum (zero for independent draws, whose residuals are not centred),
+    ``factor`` (n,) Deville's for small samples.
     """
 
     units: IntArray
@@ -143,8 +151,11 @@ class _Drawn:
         residual = -each.prediction[units]
         residual[np.arange(units.size), gold[units]] += 1.0
         residual /= probability[:, None]
-        stratum = _collapsed(each.stratum[units])
         spread = 1.0 - probability
+        if not each.fixed_size:
+            one, nothing = np.ones(units.size), np.zeros(units.size)
+            return cls(units, residual, probability, np.zeros_like(units), nothing, one, units.size)
+        stratum = _collapsed(each.stratum[units])
         share = spread / np.bincount(stratum, spread)[stratum] if units.size else spread
         # A lone unit has no deviation, so its factor does not matter.
         loss = 1.0 - np.bincount(stratum, share**2)
@@ -176,3 +187,9 @@ def _collapsed(stratum: IntArray) -> IntArray:
     if counts.size == 0 or counts.min() < SMALLEST_STRATUM:
         return np.zeros(stratum.size, dtype=np.int64)
     return position.astype(np.int64)
+
+
+def _n_among(units: IntArray, support: IntArray) -> int:
+    """How many of some units are in the support; both ascending."""
+    place = np.minimum(np.searchsorted(support, units), support.size - 1)
+    return int(np.count_nonzero(support[place] == units)) if support.size else 0

@@ -4,6 +4,7 @@ The ``openai`` client's own retries are off, so that a request is never repeated
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -106,10 +107,15 @@ class Endpoint:
         self._client = self._connect()
         self._gate = asyncio.Semaphore(self._concurrency)
         self._streak = Streak(_PATIENCE)
+        self._stopping = asyncio.Event()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._client.close()
+
+    def stop(self) -> None:
+        """Send nothing more. What is under way may still be answered, since it may have been paid for."""
+        self._stopping.set()
 
     async def ask(self, messages: Sequence[Message], *, attempts: int | None = None) -> Answer:
         """One completion, tried again where that may help (``attempts`` times at most, if given).
@@ -124,6 +130,8 @@ class Endpoint:
         while True:
             attempt += 1
             async with self._gate:
+                if self._stopping.is_set():
+                    raise ServiceUnavailableError(f"machine annotator {self._annotator} was stopped")
                 started = time.perf_counter()
                 outcome = await self._send(messages)
                 seconds += time.perf_counter() - started
@@ -134,7 +142,9 @@ class Endpoint:
                 raise ServiceError(self._about(outcome), hint=outcome.hint)
             if not outcome.retryable or attempt == most:
                 break
-            await asyncio.sleep(self._wait(outcome, attempt))
+            wait = self._wait(outcome, attempt)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), wait)
         self._judge(outcome, answered_meanwhile=self._streak.answers > answers_before)
         return Answer(outcome, attempt, seconds)
 

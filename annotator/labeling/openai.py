@@ -138,9 +138,14 @@ class OpenAIAnnotator:
             tasks = {text: asyncio.create_task(row(unit)) for text, unit in payers.items()}
             try:
                 await asyncio.gather(*tasks.values())
-            finally:
+            except Exception:
+                self._endpoint.stop()
+                raise
+            except asyncio.CancelledError:
                 for task in tasks.values():
                     task.cancel()
+                raise
+            finally:
                 await asyncio.gather(*tasks.values(), return_exceptions=True)
         rows = {text: task.result() for text, task in tasks.items()}
         return [_of(unit, rows[unit.text]) for unit in units]

@@ -8,11 +8,13 @@ import pandas as pd
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from annotator import __version__
+from annotator import __version__, evidence
 from annotator.questions import Asked, MeanAsked
 from annotator.report import figures
+from annotator.seeds import generator
 from annotator.stages.collect import stored_codes
 from annotator.workspace import CORPUS, ESTIMATES, Workspace, gold, ledger
+from models.calibration import CalibrationIntervals, calibration_intervals
 from models.error_map import ErrorMap
 
 FLAGS = {
@@ -45,11 +47,27 @@ def page(workspace: Workspace, n_rounds: int, error_map: ErrorMap) -> str:
                 flag: words for flag, words in FLAGS.items() if estimates["flags"].str.contains(flag).any()
             },
             error_map=error_map,
+            scores=_scores(workspace, n_rounds, error_map),
             reliability=_picture(figures.reliability_diagram(calibration)) if calibration else None,
             rounds=[_round(workspace, number) for number in range(1, n_rounds + 1)],
             coders=_coders(workspace, n_rounds),
             machines=[_machine(workspace, machine.name) for machine in study.machine],
         )
+    )
+
+
+def _scores(workspace: Workspace, n_rounds: int, error_map: ErrorMap) -> CalibrationIntervals | None:
+    """Intervals of the map's Brier score and calibration error."""
+    if error_map.calibration is None:
+        return None
+    gold = evidence.gold_codes(workspace, n_rounds)
+    coded = gold >= 0
+    return calibration_intervals(
+        error_map.out_of_fold,
+        gold[coded],
+        1.0 / evidence.drawn_with(workspace, n_rounds)[coded],
+        generator(workspace.study, n_rounds, "calibration"),
+        confidence_level=workspace.study.confidence_level,
     )
 
 

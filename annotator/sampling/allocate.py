@@ -11,7 +11,7 @@ def allocate(score: FloatArray, budget: float, floor: float = 0.0) -> FloatArray
     """Inclusion probabilities that minimise ``sum(score**2 / pi)`` for a given expected number of draws.
 
     The solution is ``pi = clip(c * score, floor, 1)`` with the one ``c`` that spends the budget
-    (water-filling), found exactly after one sort.
+    (water-filling), found exactly after at most one sort.
 
     Parameters
     ----------
@@ -50,6 +50,9 @@ def allocate(score: FloatArray, budget: float, floor: float = 0.0) -> FloatArray
     slack = 1e-9 * max(n_units, 1)
     if not n_units * floor - slack <= budget <= n_units + slack:
         raise ValueError(f"a budget of {budget} does not fit {n_units} units with a floor of {floor}")
+    proportional = _proportional(score, budget, floor)
+    if proportional is not None:
+        return proportional
     ascending = np.sort(score)
     positive = ascending[np.searchsorted(ascending, 0.0, side="right") :]
     n_zero = n_units - positive.size
@@ -59,6 +62,16 @@ def allocate(score: FloatArray, budget: float, floor: float = 0.0) -> FloatArray
         return np.where(score > 0, 1.0, np.clip(share, floor, 1.0))
     scale = _water_level(positive, budget - n_zero * floor, floor)
     return np.clip(scale * score, floor, 1.0)
+
+
+def _proportional(score: FloatArray, budget: float, floor: float) -> FloatArray | None:
+    """Probabilities proportional to the scores, if they keep within the limits: there is nothing to level."""
+    total = float(score.sum())
+    if not 0.0 < total < np.inf:
+        return None
+    probability = score * (budget / total)
+    within = probability.max() <= 1.0 and (floor == 0.0 or probability.min() >= floor)
+    return probability if within else None
 
 
 def _water_level(ascending: FloatArray, budget: float, floor: float) -> float:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from annotator.sampling.draw import draw
 from annotator.sampling.robust import mixed
@@ -101,16 +102,15 @@ def design_round(
         raise ValueError(f"uniform_mix must lie in (0, 1], not {uniform_mix}")
     size = min(budget, units.size)
     n_folds = min(N_FOLDS, size)
-    fold = np.empty(units.size, dtype=np.int64)
-    fold[rng.permutation(units.size)] = np.arange(units.size) % n_folds
+    fold = rng.permutation(np.arange(units.size) % n_folds)
     probability = np.empty(units.size)
     drawn = np.zeros(units.size, dtype=bool)
     is_census = size == units.size
-    for j in range(n_folds):
-        inside = fold == j
+    for j, listed in enumerate(_lists(order, fold)):
         fold_size = size // n_folds + int(j < size % n_folds)
-        probability[inside] = 1.0 if is_census else mixed(score[inside], fold_size, uniform_mix)
-        drawn[inside] = draw(probability[inside], rng, _order_within(order, inside))
+        of_fold = np.ones(listed.size) if is_census else mixed(score[listed], fold_size, uniform_mix)
+        probability[listed] = of_fold
+        drawn[listed] = draw(of_fold, rng, np.arange(listed.size))
     return Design(
         units=units,
         inclusion_probability=probability,
@@ -126,14 +126,29 @@ def design_round(
 def list_order(*keys: FloatArray | IntArray, rng: np.random.Generator) -> IntArray:
     """The order of a systematic draw: by the first key, then the next, then at random.
 
+    Keys are compared in single precision. Each is a short series of digits, by which numpy sorts in linear
+    time: from the last key's last digit to the first key's first, every sort keeping the order of ties.
+
     >>> list_order(np.array([1, 0, 1]), np.array([0.5, 0.1, 0.2]), rng=np.random.default_rng(1)).tolist()
     [1, 2, 0]
     """
-    order: IntArray = np.lexsort((rng.random(keys[0].shape[0]), *reversed(keys)))
+    order: IntArray = rng.permutation(keys[0].shape[0])
+    for key in reversed(keys):
+        for digit in _digits(key):
+            if np.ptp(digit) > 0:
+                order = order[np.argsort(digit[order], kind="stable")]
     return order
 
 
-def _order_within(order: IntArray, inside: BoolArray) -> IntArray:
-    """The given order restricted to the units inside, as positions among them."""
-    position = np.cumsum(inside) - 1
-    return position[order[inside[order]]]
+def _digits(key: FloatArray | IntArray) -> list[NDArray[np.uint16]]:
+    """The low and the high half of whole numbers that ascend as the key does."""
+    bits = (key.astype(np.float32) + np.float32(0.0)).view(np.uint32)
+    negative = bits >= 0x8000_0000
+    ascending = np.where(negative, ~bits, bits | np.uint32(0x8000_0000))
+    return [ascending.astype(np.uint16), (ascending >> 16).astype(np.uint16)]
+
+
+def _lists(order: IntArray, fold: IntArray) -> list[IntArray]:
+    """The units of each fold, in the given order."""
+    by_fold = order[np.argsort(fold[order].astype(np.uint8), kind="stable")]
+    return np.split(by_fold, np.cumsum(np.bincount(fold))[:-1])

@@ -47,7 +47,7 @@ def draw(
         order = rng.permutation(probability.size)
     start = rng.random()
     drawn = probability >= CERTAIN
-    uncertain = order[~drawn[order]]
+    uncertain = order[~drawn[order]] if drawn.any() else order
     size = round(total) - int(drawn.sum())
     if size <= 0:
         return drawn

@@ -37,10 +37,11 @@ def worth(
 ) -> Worth:
     """The predicted worth of coding each of some units.
 
-    Every estimand has the same say, and so has every value within it: with ``v_it`` the variance of unit i's
-    influence on value t under its predicted code, a unit is worth ``sum_t v_it / sum_j v_jt``. Under uniform
-    sampling the variance of value t is proportional to ``sum_j v_jt``, so a budget spread by the root of the
-    worth (`allocate`) minimises the average over values of the variance relative to uniform sampling.
+    Every estimand has the same say, and so has every value within it that is no nuisance: with ``v_it`` the
+    variance of unit i's influence on value t under its predicted code, a unit is worth ``sum_t v_it / sum_j
+    v_jt``. Under uniform sampling the variance of value t is proportional to ``sum_j v_jt``, so a budget
+    spread by the root of the worth (`allocate`) minimises the average over values of the variance relative to
+    that of uniform sampling.
 
     Parameters
     ----------
@@ -60,7 +61,8 @@ def worth(
         except EstimateRefusedError:
             unsolved.append(estimand.name)
             continue
-        shares = [_relative(_spread(solution, t, prediction, units)) for t in range(len(solution.terms))]
+        wanted = [t for t, term in enumerate(solution.terms) if not term.is_nuisance]
+        shares = [_relative(_spread(solution, t, prediction, units)) for t in wanted]
         if shares:
             total += np.mean(shares, axis=0)
     if not total.any():

@@ -38,16 +38,44 @@ def planned_weights(variance: FloatArray, sizes: Sequence[int], uniform_mix: flo
     left: FloatArray = np.ones(variance.size)
     precisions: list[float] = []
     for size in sizes:
-        available = float(left.sum())
-        share = min(size / available, 1.0) if available > 0 else 1.0
-        uniform, targeted = uniform_mix * share, (1.0 - uniform_mix) * _allocate(score, left, size)
-        probability = np.clip(uniform + targeted, 1e-12, 1.0)
+        probability = planned_probability(score, left, size, uniform_mix)
         expected = float(np.sum(left * variance * (1.0 - probability) / probability))
         precisions.append(1.0 / expected if expected > 0 else np.inf)
         left = left * (1.0 - probability)
     first = precisions[0]
     # A planned census has no error at all; `rectify` gives it all the weight once it has happened.
     return np.array([1.0 if np.isinf(p) else min(p / first, 1e6) for p in precisions])
+
+
+def planned_probability(score: FloatArray, left: FloatArray, size: float, uniform_mix: float) -> FloatArray:
+    """Inclusion probabilities of a planned round, as `design_round` would allocate it.
+
+    Parameters
+    ----------
+    score : (N,) array
+        What the budget is spread by; not negative.
+    left : (N,) array
+        Probability that a unit has not been coded by then. A unit that has cannot be drawn, and its entry of
+        the result means nothing.
+    size : float
+        Planned size of the round.
+    uniform_mix : float
+        Share of the budget that is spread uniformly.
+
+    Returns
+    -------
+    (N,) array in ``(0, 1]``. With ``left`` as weights it sums to the size, unless every unit that scores is
+    certain to be drawn.
+
+    Examples
+    --------
+    >>> planned_probability(np.array([1.0, 3.0]), np.array([1.0, 0.5]), 0.5, 0.5).round(3).tolist()
+    [0.267, 0.467]
+    """
+    available = float(left.sum())
+    share = min(size / available, 1.0) if available > 0 else 1.0
+    uniform, targeted = uniform_mix * share, (1.0 - uniform_mix) * _allocate(score, left, size)
+    return np.clip(uniform + targeted, 1e-12, 1.0)
 
 
 def _allocate(score: FloatArray, left: FloatArray, size: float) -> FloatArray:

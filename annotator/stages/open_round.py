@@ -46,7 +46,7 @@ def open_round(workspace: Workspace, round_number: int) -> str:
 def _ledger_rows(workspace: Workspace, round_number: int, design: Design, seed: int) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "unit_id": workspace.units["unit_id"].to_numpy()[design.units],
+            "unit_id": workspace.units["unit_id"].array.take(design.units),
             "round": round_number,
             "inclusion_probability": design.inclusion_probability,
             "score": design.score,
@@ -55,7 +55,8 @@ def _ledger_rows(workspace: Workspace, round_number: int, design: Design, seed: 
             "drawn": design.drawn,
             "purpose": "estimate",
             "seed": seed,
-        }
+        },
+        copy=False,
     )
 
 

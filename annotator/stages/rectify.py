@@ -2,15 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
 from annotator import evidence, schema
-from annotator.inference.methods import Estimate, Question, estimate
+from annotator.inference.estimands import Estimand
+from annotator.inference.methods import DEFAULT_METHODS, Estimate, Question, estimate
 from annotator.inference.rectify import UNKNOWN
 from annotator.roles import unit_clusters
+from annotator.study import Study
 from annotator.workspace import ESTIMATES, Workspace
 
 
@@ -19,19 +21,34 @@ def rectify(workspace: Workspace, n_rounds: int) -> str:
 
     Raises EstimateRefusedError when no honest estimate can be given.
     """
+    study = workspace.study
+    asked = evidence.estimands(workspace)
+    rows = [
+        row
+        for number, results in answers(workspace, n_rounds, asked, question(study, workspace.units))
+        for row in _rows(study.name, number, results)
+    ]
+    workspace.write(ESTIMATES, pd.DataFrame(rows), schema.ESTIMATES, rounds=n_rounds, asked=_asked(workspace))
+    return f"{len(study.estimands)} estimands estimated after round {n_rounds}"
+
+
+def answers(
+    workspace: Workspace,
+    n_rounds: int,
+    asked: Sequence[Estimand],
+    question: Question,
+    *,
+    methods: Sequence[str] = DEFAULT_METHODS,
+    first_round: int = 1,
+) -> Iterator[tuple[int, list[Estimate]]]:
+    """The estimates after each of some rounds, from ledgers and gold alone."""
     rounds = evidence.rounds(workspace, n_rounds)
     gold = evidence.gold_codes(workspace, n_rounds)
-    machine_labels = evidence.machine(workspace).labels[:, 0]
-    asked = evidence.estimands(workspace)
-    question = _question(workspace)
-    rows: list[dict[str, object]] = []
-    for number in range(1, n_rounds + 1):
+    said = evidence.machine(workspace).labels[:, 0]
+    for number in range(first_round, n_rounds + 1):
         so_far = rounds[:number]
         gold_so_far = np.where(so_far[-1].known | so_far[-1].drawn, gold, UNKNOWN)
-        results = estimate(so_far, gold_so_far, asked, question, machine_labels=machine_labels)
-        rows += _rows(workspace, number, results)
-    workspace.write(ESTIMATES, pd.DataFrame(rows), schema.ESTIMATES, rounds=n_rounds, asked=_asked(workspace))
-    return f"{len(workspace.study.estimands)} estimands estimated after round {n_rounds}"
+        yield number, estimate(so_far, gold_so_far, asked, question, machine_labels=said, methods=methods)
 
 
 def is_current(workspace: Workspace, n_rounds: int) -> bool:
@@ -56,18 +73,23 @@ def _asked(workspace: Workspace) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _question(workspace: Workspace) -> Question:
-    study = workspace.study
+def question(study: Study, units: pd.DataFrame) -> Question:
+    """What is the same for all estimates of a study."""
     return Question(
         codes=study.codebook.names,
         confidence_level=study.confidence_level,
         population=study.population,
         planned_labels=study.design.budget if study.design.stop else None,
-        clusters=unit_clusters(study, workspace.units),
+        clusters=unit_clusters(study, units),
     )
 
 
-def _rows(workspace: Workspace, number: int, results: list[Estimate]) -> Iterator[dict[str, object]]:
+def _rows(study_name: str, number: int, results: list[Estimate]) -> Iterator[dict[str, object]]:
     for result in results:
         row = {key.rstrip("_"): value for key, value in vars(result).items()}
-        yield {"study": workspace.study.name, "round": number, **row, "flags": " ".join(result.flags)}
+        yield {"study": study_name, "round": number, **row, "flags": " ".join(result.flags)}
+
+
+def as_frame(study_name: str, number: int, results: list[Estimate]) -> pd.DataFrame:
+    """Estimates after one round as a table under `schema.ESTIMATES`."""
+    return pd.DataFrame(list(_rows(study_name, number, results)), columns=schema.ESTIMATES.names)

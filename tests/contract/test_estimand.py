@@ -135,8 +135,8 @@ def test_an_outcome_estimand_says_the_same_in_both_ways(estimand):
     for t in range(solution.values.size):
         units = solution.support(t)
         influence, leverage = solution.influence(t, units), solution.leverage(t, units)
-        spread = influence - influence[:, :1]
-        assert spread == pytest.approx(np.outer(leverage, solution.outcome(t) - solution.outcome(t)[0]))
+        deviation = solution.outcome(t) - solution.fitted(t, units)[:, None]
+        assert influence == pytest.approx(leverage[:, None] * deviation)
 
 
 def test_a_reported_interval_holds_the_estimate(estimand):

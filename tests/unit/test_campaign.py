@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from annotator.errors import EstimateRefusedError
+from annotator.inference.estimands import Term
 from annotator.inference.estimands.mean import Mean
 from annotator.sampling.campaign import (
     Campaign,
@@ -51,7 +52,7 @@ class Leverage:
 
     def __init__(self, weight):
         self.weight = weight
-        self.terms = (None,)
+        self.terms = (Term("total", 0, ""),)
 
     def solve(self, labels):
         return self

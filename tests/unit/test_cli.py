@@ -24,10 +24,14 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, st
     return code, shown.out, shown.err
 
 
+_COMMANDS = ["init", "check", "plan", "up", "down", "deploy", "advance", "run", "status", "report"]
+_COMMANDS += ["simulate", "estimate"]
+
+
 def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "--help")
     assert code == 0
-    for command in ("init", "check", "up", "down", "deploy", "advance", "run", "status", "report"):
+    for command in _COMMANDS:
         assert command in out
         assert run(capsys, command, "--help")[0] == 0
 

@@ -13,11 +13,16 @@ from models.arrays import FloatArray, IntArray
 
 @dataclass(frozen=True)
 class Term:
-    """Names one value: ``label`` is the code it speaks of, if any; ``group`` is empty for the corpus."""
+    """Names one value.
+
+    ``label`` is the code it speaks of, if any; ``group`` is empty for the corpus. A nuisance, such as the
+    intercept of a regression with covariates, is estimated but no human code is spent on it.
+    """
 
     term: str
     label: int | None
     group: str
+    is_nuisance: bool = False
 
 
 class Solution(Protocol):

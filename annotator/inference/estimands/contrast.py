@@ -33,8 +33,8 @@ class Contrast:
     >>> labels = np.array([[0.5, 0.5], [0.25, 0.75]])
     >>> mean = Mean("m", groups=np.array([0, 1]), group_names=("left", "right"))
     >>> gap = Contrast("gap", mean, "difference", [((1, "right"), (1, "left"))]).solve(labels)
-    >>> gap.terms[0], float(gap.values[0])
-    (Term(term='difference', label=1, group='right - left'), 0.25)
+    >>> gap.terms[0].group, float(gap.values[0])
+    ('right - left', 0.25)
     """
 
     name: str

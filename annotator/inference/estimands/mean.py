@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from annotator.inference.estimands import Term
+from annotator.inference.stretches import rows
 from models.arrays import FloatArray, IntArray
 
 
@@ -35,16 +36,20 @@ class MeanSolution:
 
     def leverage(self, t: int, units: IntArray) -> FloatArray:
         """The unit's share of the group, ``weight / mass``; zero outside, (len(units),)."""
-        share = np.full(units.size, 1.0) if self.weights is None else self.weights[units]
+        share = np.full(units.size, 1.0) if self.weights is None else rows(self.weights, units)
         share = share / self.masses[t]
         members = self.members[t]
         if members is not units and members.size and (members.size != members[-1] + 1 or members[0] != 0):
             position = np.minimum(np.searchsorted(members, units), members.size - 1)
             share[members[position] != units] = 0.0
-        elif members.size:
+        elif members.size and units.max(initial=0) >= members.size:
             share[units >= members.size] = 0.0
         leverage: FloatArray = share
         return leverage
+
+    def fitted(self, t: int, units: IntArray) -> FloatArray:
+        """The value, (len(units),)."""
+        return np.full(units.size, self.values[t])
 
     def influence(self, t: int, units: IntArray) -> FloatArray:
         """``leverage * (outcome - value)``, (len(units), K)."""
@@ -121,7 +126,6 @@ class Mean:
 
     def _totals(self, labels: FloatArray, units: IntArray | None) -> tuple[FloatArray, float]:
         """Weighted totals of the codes, (K,), and their sum."""
-        chosen = labels if units is None else labels[units]
-        weights = self.weights if units is None or self.weights is None else self.weights[units]
-        totals: FloatArray = chosen.sum(axis=0) if weights is None else weights @ chosen
+        weights = np.ones(len(labels)) if self.weights is None else self.weights
+        totals: FloatArray = weights @ labels if units is None else weights[units] @ labels[units]
         return totals, float(totals.sum())

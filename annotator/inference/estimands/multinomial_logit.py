@@ -8,7 +8,8 @@ import numpy as np
 from annotator.errors import NotEstimableError
 from annotator.inference.estimands import Term
 from annotator.inference.estimands.newton import inverse, refuse_no_mass, root
-from annotator.inference.estimands.regression import CHUNK, SEPARATED, UNBOUNDED
+from annotator.inference.estimands.regression import SEPARATED, UNBOUNDED, is_nuisance
+from annotator.inference.stretches import rows, stretches
 from models.arrays import FloatArray, IntArray
 
 
@@ -57,7 +58,9 @@ class MultinomialLogit:
                 f"Estimand '{self.name}' has no finite answer: the covariates separate the codes.",
                 hint="Code more units, or leave out the covariate under which a code never occurs.",
             )
-        terms = tuple(Term(term, k, "") for k in range(1, n_codes) for term in self.terms)
+        terms = tuple(
+            Term(term, k, "", is_nuisance(term, self.terms)) for k in range(1, n_codes) for term in self.terms
+        )
         return MultinomialLogitSolution(terms, theta, inverse(self.name, -slope), self)
 
 
@@ -78,13 +81,15 @@ class MultinomialLogitSolution:
 
     def influence(self, t: int, units: IntArray) -> FloatArray:
         """``w sum_j (A^-1)_t,j x (1[k = j] - p_j)``, (len(units), K)."""
-        x = self.model.covariates[units]
+        x = rows(self.model.covariates, units)
         n_terms = x.shape[1]
         moved = x @ self.inverse[t].reshape(-1, n_terms).T
         probability = _probabilities(x @ self.values.reshape(-1, n_terms).T)[:, 1:]
         influence = np.column_stack([np.zeros(units.size), moved])
         influence -= (moved * probability).sum(axis=1, keepdims=True)
-        return influence if self.model.weights is None else influence * self.model.weights[units][:, None]
+        return (
+            influence if self.model.weights is None else influence * rows(self.model.weights, units)[:, None]
+        )
 
 
 def _probabilities(linear: FloatArray) -> FloatArray:
@@ -99,8 +104,8 @@ def _equations(theta: FloatArray, x: FloatArray, labels: FloatArray) -> tuple[Fl
     n_terms, n_others = x.shape[1], labels.shape[1] - 1
     score = np.zeros((n_others, n_terms))
     slope = np.zeros((n_others, n_terms, n_others, n_terms))
-    for start in range(0, len(x), CHUNK):
-        part, z = x[start : start + CHUNK], labels[start : start + CHUNK]
+    for stretch in stretches(len(x)):
+        part, z = x[stretch], labels[stretch]
         probability = _probabilities(part @ theta.reshape(n_others, n_terms).T)[:, 1:]
         mass = z.sum(axis=1)
         score += (z[:, 1:] - mass[:, None] * probability).T @ part

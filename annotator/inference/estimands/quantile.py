@@ -95,6 +95,10 @@ class QuantileSolution:
         share: FloatArray = (np.ones(units.size) if weights is None else weights[units]) / self.mass
         return share
 
+    def fitted(self, t: int, units: IntArray) -> FloatArray:
+        """The distribution function at the quantile, (len(units),)."""
+        return np.full(units.size, self.values[t])
+
     def influence(self, t: int, units: IntArray) -> FloatArray:
         """On the distribution function at the quantile, (len(units), K)."""
         return np.outer(self.leverage(t, units), self.outcome(t) - self.values[t])

@@ -1,0 +1,165 @@
+"""`annotator plan`."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import typer
+
+from annotator import console
+from annotator.cli_arguments import Json, StudyPath, whole_numbers
+from annotator.errors import StudyError
+from annotator.plan.costs import MachineCost
+from annotator.plan.study import SKILL, Options, Plan, plan_study
+from annotator.report.plan_figure import FORMATS, plan_figure
+from annotator.workspace import Workspace
+
+_KEY = ["term", "label", "group"]
+
+
+def plan(
+    study: StudyPath,
+    *,
+    budget: Annotated[
+        str, typer.Option(help="human codes, for example 200,500; a ladder around the study's by default")
+    ] = "",
+    skill: Annotated[
+        float | None,
+        typer.Option(
+            help="share of units, beyond chance, that the machine is right about; used before there are "
+            f"human codes  [default: {SKILL}]",
+        ),
+    ] = None,
+    shares: Annotated[
+        str,
+        typer.Option(help="share of each code, for example 0.1,0.9; used before the machine has labelled"),
+    ] = "",
+    minutes_per_code: Annotated[
+        float | None, typer.Option(help="of a coder; the coders' median, or 0.5 before anyone coded")
+    ] = None,
+    figure: Annotated[
+        Path | None, typer.Option(help=f"write a picture: a path that ends in .{', .'.join(FORMATS)}")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """What widths a budget buys, and what it costs. Writes nothing to the study and spends nothing."""
+    options = Options(
+        budgets=whole_numbers("--budget", budget) or None,
+        skill=skill,
+        shares=_shares(shares),
+        minutes_per_code=minutes_per_code,
+    )
+    _refuse_format(figure)
+    found = plan_study(Workspace.open(study), options)
+    if figure is not None:
+        _write(figure, plan_figure(found, _format(figure)))
+    if as_json:
+        print(json.dumps(found.to_json(), indent=1))
+        return
+    _show(found)
+    if figure is not None:
+        console.out.print(str(figure), soft_wrap=True)
+
+
+def _show(found: Plan) -> None:
+    n_coded = f", {found.n_coded:,} of them coded" if found.n_coded else ""
+    console.out.print(f"[bold]{found.study.name}[/bold]: {found.n_units:,} units{n_coded}")
+    for line in (found.source, *found.remarks):
+        _say(f"{line[0].upper()}{line[1:]}.")
+    _say(
+        f"Expected half-widths of {found.study.confidence_level:.0%} intervals by number of human codes; in "
+        "brackets those of human codes alone, of simple random samples as large:"
+    )
+    for name, rows in found.frame().groupby("estimand", sort=False):
+        console.show_frame(_by_budget(rows), str(name))
+    console.show_frame(_costs(found), "Still to be spent")
+    for machine in found.machines:
+        _say(_about(machine))
+
+
+def _say(line: str) -> None:
+    console.out.print(line, markup=False, soft_wrap=True)
+
+
+def _by_budget(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row a value of an estimand, one column a budget."""
+    values = rows.drop_duplicates(_KEY)
+    table = pd.DataFrame(
+        {
+            "term": values["term"].where(values["term"] != "mean", ""),
+            "code": values["label"],
+            "group": values["group"],
+            "expected": [_number(value) for value in values["estimate"]],
+        }
+    )
+    for budget, of_budget in rows.groupby("budget"):
+        pairs = zip(of_budget["half_width"], of_budget["human_only"], strict=True)
+        table[f"{budget:,}"] = [
+            f"{_number(a)} ({_number(b)})" if pd.notna(a) else "no answer" for a, b in pairs
+        ]
+    filled: pd.DataFrame = table.loc[:, (table != "").any()]
+    return filled
+
+
+def _number(value: float) -> str:
+    """Two digits are all that a plan can promise."""
+    if pd.isna(value):
+        return ""
+    return f"{value:#.2g}" if abs(value) < 10 else f"{value:,.0f}"
+
+
+def _about(machine: MachineCost) -> str:
+    if machine.basis == "free":
+        return f"{machine.annotator}: its labels cost nothing."
+    tokens = f"{machine.tokens_in:,.0f} tokens in and {machine.tokens_out:,.0f} out"
+    return (
+        f"{machine.annotator}: {tokens} for the whole corpus (from {machine.basis}) "
+        f"cost {machine.cost:,.2f}, of which {machine.to_come:,.2f} is to come."
+    )
+
+
+def _costs(found: Plan) -> pd.DataFrame:
+    costs = found.costs()
+    coding = found.coding
+    whose = "the coders' median" if coding.from_coders else "assumed"
+    minutes = f"hours at {coding.minutes_per_code:.2g} minutes ({whose})"
+    return pd.DataFrame(
+        {
+            "human codes": costs["budget"].map("{:,}".format),
+            f"codes to give ({coding.overlap:.0%} of units twice)": costs["codes_to_come"].map("{:,}".format),
+            minutes: costs["hours_to_come"].map("{:,.1f}".format),
+            "cost of machine labels": costs["machine_cost_to_come"].map("{:,.2f}".format),
+        }
+    )
+
+
+def _shares(text: str) -> list[float] | None:
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    try:
+        return [float(part) for part in parts] or None
+    except ValueError as error:
+        raise StudyError(
+            f"--shares {text!r}: expected numbers", hint="For example: --shares 0.1,0.9"
+        ) from error
+
+
+def _format(path: Path) -> str:
+    return path.suffix.lower().removeprefix(".")
+
+
+def _refuse_format(path: Path | None) -> None:
+    if path is not None and _format(path) not in FORMATS:
+        raise StudyError(
+            f"--figure {path}: a picture ends in .{', .'.join(FORMATS)}",
+            hint="For example: --figure plan.svg",
+        )
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise StudyError(
+            f"--figure {path} cannot be written: {error.strerror}", hint="Name a folder that exists."
+        ) from error

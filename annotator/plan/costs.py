@@ -1,0 +1,136 @@
+"""What a plan costs: hours of the coders, and the replies of models that charge for them."""
+
+from dataclasses import dataclass
+from itertools import count, takewhile
+from statistics import fmean
+
+import pandas as pd
+
+from annotator.codebook import Codebook
+from annotator.labeling.prompts import Message, Prompts
+from annotator.stages.collect import stored_codes
+from annotator.study import LabelStudioCoding, Machine, OpenAIMachine, Study
+from annotator.workspace import SHARD_SIZE, Workspace, codes, shard
+
+MINUTES_PER_CODE = 0.5
+CHARACTERS_A_TOKEN = 4.0
+TOKENS_A_MESSAGE = 4.0  # what chat templates put around each
+PERCENTAGE = "85%"
+
+
+@dataclass(frozen=True)
+class Coding:
+    """What coders have done, and how fast they are.
+
+    Attributes
+    ----------
+    n_given : int
+        Codes given so far, of closed and open rounds.
+    minutes_per_code : float
+    from_coders : bool
+        Whether that is the coders' own median, not a guess.
+    overlap : float
+        Share of units that two people code.
+    """
+
+    n_given: int
+    minutes_per_code: float
+    from_coders: bool
+    overlap: float
+
+    def n_to_come(self, budget: int) -> int:
+        """Codes still to be given when ``budget`` units are coded in the end.
+
+        >>> Coding(100, 0.5, from_coders=False, overlap=0.2).n_to_come(200)
+        140
+        """
+        return max(budget + round(self.overlap * budget) - self.n_given, 0)
+
+    def hours_to_come(self, budget: int) -> float:
+        """The same in hours."""
+        return self.n_to_come(budget) * self.minutes_per_code / 60.0
+
+
+@dataclass(frozen=True)
+class MachineCost:
+    """Tokens and money of one machine annotator for the whole corpus.
+
+    ``basis`` says where the tokens come from: ``replies``, ``text lengths``, or ``free`` for annotators that
+    charge nothing. ``to_come`` is the part of the cost that is not spent yet.
+    """
+
+    annotator: str
+    basis: str
+    tokens_in: float
+    tokens_out: float
+    cost: float
+    to_come: float
+
+
+def coding(workspace: Workspace, minutes_per_code: float | None) -> Coding:
+    """The coders' speed as given, or the median of their lead times, or half a minute before there is any."""
+    coded = takewhile(lambda number: workspace.store.exists(codes(number)), count(1))
+    frames = [stored_codes(workspace, number) for number in coded]
+    given = pd.concat(frames) if frames else pd.DataFrame({"skipped": [], "lead_time": []})
+    given = given[~given["skipped"].astype(bool)]
+    seconds = given["lead_time"].astype(float)
+    seconds = seconds[seconds > 0]
+    from_coders = minutes_per_code is None and not seconds.empty
+    if minutes_per_code is None:
+        minutes_per_code = float(seconds.median()) / 60.0 if from_coders else MINUTES_PER_CODE
+    section = workspace.study.coding
+    overlap = section.overlap if isinstance(section, LabelStudioCoding) else 0.0
+    return Coding(len(given), minutes_per_code, from_coders, overlap)
+
+
+def machine_costs(workspace: Workspace, texts: "pd.Series[str]") -> list[MachineCost]:
+    """The cost of labelling these texts, in corpus order, with every annotator of the study."""
+    return [_machine_cost(workspace, machine, texts) for machine in workspace.study.machine]
+
+
+def _machine_cost(workspace: Workspace, machine: Machine, texts: "pd.Series[str]") -> MachineCost:
+    if not isinstance(machine, OpenAIMachine):
+        return MachineCost(machine.name, "free", 0.0, 0.0, 0.0, 0.0)
+    is_paid = ~texts.duplicated().to_numpy()  # the same text is asked about once
+    parts = range(-(-len(texts) // SHARD_SIZE))
+    there = [index for index in parts if workspace.store.exists(shard(machine.name, index))]
+    n_seen, seen_in, seen_out = 0, 0.0, 0.0
+    for index in there:
+        rows = workspace.store.read_frame(shard(machine.name, index))
+        paid = rows[is_paid[index * SHARD_SIZE : index * SHARD_SIZE + len(rows)]]
+        n_seen += len(paid)
+        seen_in += float(paid["tokens_in"].sum())
+        seen_out += float(paid["tokens_out"].sum())
+    n_paid = int(is_paid.sum())
+    if n_seen:
+        tokens_in, tokens_out, spent = seen_in * n_paid / n_seen, seen_out * n_paid / n_seen, n_seen / n_paid
+    else:
+        tokens_in, tokens_out = tokens_from_lengths(workspace.study, machine, texts[is_paid])
+        spent = 0.0
+    cost = (tokens_in * machine.price_in + tokens_out * machine.price_out) / 1e6
+    basis = "replies" if n_seen else "text lengths"
+    return MachineCost(machine.name, basis, tokens_in, tokens_out, cost, cost * (1.0 - spent))
+
+
+def tokens_from_lengths(study: Study, machine: OpenAIMachine, texts: "pd.Series[str]") -> tuple[float, float]:
+    """Tokens of all prompts and of all replies, at about four characters a token.
+
+    A text is put to the model once, and again where its confidence is asked for in words.
+    """
+    n_texts, length = len(texts), float(texts.str.len().sum())
+    prompts, names = Prompts(study.codebook), study.codebook.names
+    calls: list[tuple[float, float]] = [(_tokens(prompts.label("")), _reply(study.codebook))]
+    if machine.confidence == "verbalized":
+        second = fmean(_tokens(prompts.confidence("", name)) for name in names)
+        calls.append((second, len(PERCENTAGE) / CHARACTERS_A_TOKEN))
+    tokens_in = sum(n_texts * fixed + length / CHARACTERS_A_TOKEN for fixed, _ in calls)
+    return tokens_in, n_texts * sum(out for _, out in calls)
+
+
+def _tokens(messages: list[Message]) -> float:
+    characters = sum(len(message["content"]) for message in messages)
+    return characters / CHARACTERS_A_TOKEN + TOKENS_A_MESSAGE * len(messages)
+
+
+def _reply(codebook: Codebook) -> float:
+    return fmean(len(name) for name in codebook.names) / CHARACTERS_A_TOKEN

@@ -1,0 +1,1 @@
+"""What a design would do: many studies played on a corpus whose human codes are known."""
