@@ -120,6 +120,9 @@ class Design(Section):
     budget: int = Field(ge=1)
     uniform_mix: float = Field(0.1, gt=0, le=1)
     error_map: tuple[ErrorMapCandidate, ...] = ("table", "logistic", "boosting")
+    training: float = Field(
+        0.0, ge=0, le=0.9, description="share of later rounds' budgets for the texts that teach a model most"
+    )
     stop: Stop | None = None
 
     @model_validator(mode="after")

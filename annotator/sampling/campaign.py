@@ -11,7 +11,15 @@ import numpy as np
 
 from annotator.inference.estimands import Estimand
 from annotator.inference.rectify import Round
-from annotator.sampling.design import Design, design_round, eligible_units, list_order
+from annotator.sampling.design import (
+    Design,
+    Picks,
+    design_round,
+    eligible_units,
+    least_sure,
+    list_order,
+    with_picks,
+)
 from annotator.sampling.robust import robust_mix
 from annotator.sampling.score import Worth, worth
 from annotator.sampling.weights import planned_weights
@@ -108,41 +116,67 @@ def open_first_round(campaign: Campaign, budget: int, rng: np.random.Generator) 
 
 
 def open_later_round(
-    campaign: Campaign, error_map: ErrorMap, gold: IntArray, budget: int, rng: np.random.Generator
+    campaign: Campaign,
+    error_map: ErrorMap,
+    gold: IntArray,
+    budget: int,
+    rng: np.random.Generator,
+    *,
+    n_training: int = 0,
 ) -> Design:
     """Design a round from the error map on all earlier gold (N,), -1 for none.
 
     A unit scores the predicted standard deviation of its contribution to the estimands (`worth`), and a
     share of the budget is spread uniformly: the one with the smallest worst case over the error maps that
     gold cannot rule out (`robust_mix`). A map without skill leaves the influence alone to decide.
+
+    ``n_training`` units of the budget are not left to chance: those that the map is least sure of.
     """
     prediction = error_map.predict(campaign.signals)
-    units = eligible_units(gold < 0, budget)
+    error = error_probability(prediction, campaign.signals.labels[:, 0])
+    everyone = eligible_units(gold < 0, budget)
     expected = prediction if error_map.has_skill else np.broadcast_to(error_map.base.share, prediction.shape)
+    n_picks = min(n_training, budget - 1, everyone.size - 1)
+    picks = everyone[least_sure(prediction[everyone], n_picks, rng)] if n_picks > 0 else everyone[:0]
+    units = np.setdiff1d(everyone, picks, assume_unique=True)
     of_units = worth(campaign.estimands, prediction, expected, units)
-    residual = expected[units]
-    residual = (residual * (1.0 - residual)).sum(axis=1)
-    size = min(budget, units.size)
-    if error_map.has_skill:
-        misfit = variance_misfit(error_map.out_of_fold, gold[gold >= 0])
-        mix = robust_mix(of_units.variance, residual, size, misfit, campaign.uniform_mix)
-        reason = f"score: sd of the predicted contribution, mixed {mix:.0%} with uniform"
-    elif np.ptp(of_units.variance) <= 1e-9 * of_units.variance.max():
-        mix, reason = 1.0, "uniform: the error map has no cross-validated skill"
-    else:
-        mix = campaign.uniform_mix
-        reason = f"influence: the error map has no cross-validated skill; mixed {mix:.0%} with uniform"
-    first = campaign.signals.labels[units, 0]
-    return design_round(
+    mix, reason = _mix(
+        campaign, error_map, of_units, expected[units], gold, min(budget - n_picks, units.size)
+    )
+    design = design_round(
         units,
         of_units.score,
-        budget,
+        budget - n_picks,
         rng,
         uniform_mix=mix,
-        order=list_order(first, prediction[units].max(axis=1), rng=rng),
-        error_probability=error_probability(prediction, campaign.signals.labels[:, 0])[units],
+        order=list_order(campaign.signals.labels[units, 0], prediction[units].max(axis=1), rng=rng),
+        error_probability=error[units],
         reason=reason + _unsolved(of_units.unsolved),
     )
+    if not n_picks:
+        return design
+    of_picks = worth(campaign.estimands, prediction, expected, picks)
+    return with_picks(design, picks, Picks(of_picks.score, error[picks]), rng)
+
+
+def _mix(  # noqa: PLR0917
+    campaign: Campaign,
+    error_map: ErrorMap,
+    of_units: Worth,
+    expected: FloatArray,
+    gold: IntArray,
+    size: int,
+) -> tuple[float, str]:
+    """The uniform share of a later round, and why."""
+    if error_map.has_skill:
+        residual = (expected * (1.0 - expected)).sum(axis=1)
+        misfit = variance_misfit(error_map.out_of_fold, gold[gold >= 0])
+        mix = robust_mix(of_units.variance, residual, size, misfit, campaign.uniform_mix)
+        return mix, f"score: sd of the predicted contribution, mixed {mix:.0%} with uniform"
+    if np.ptp(of_units.variance) <= 1e-9 * of_units.variance.max():
+        return 1.0, "uniform: the error map has no cross-validated skill"
+    mix = campaign.uniform_mix
+    return mix, f"influence: the error map has no cross-validated skill; mixed {mix:.0%} with uniform"
 
 
 def predict_round(

@@ -1,6 +1,6 @@
 """The design of a round: which eligible units can be drawn, with what probability, and which were."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,8 @@ class Design:
         Share of the budget that was spread uniformly; 1 for a uniform round.
     reason : str
         One line on why the round looks like this.
+    picked : (m,) array of bool, optional
+        Units that were not left to chance: certain to be coded, for training.
     """
 
     units: IntArray
@@ -44,6 +46,7 @@ class Design:
     drawn: BoolArray
     uniform_mix: float
     reason: str
+    picked: BoolArray | None = None
 
 
 def eligible_units(eligible: BoolArray, budget: int) -> IntArray:
@@ -121,6 +124,52 @@ def design_round(
         uniform_mix=1.0 if is_census else uniform_mix,
         reason="census: the budget covers every eligible unit" if is_census else reason,
     )
+
+
+@dataclass(frozen=True)
+class Picks:
+    """What the ledger says of picked units beside their probability, (p,) each."""
+
+    score: FloatArray
+    error_probability: FloatArray
+
+
+def with_picks(design: Design, picks: IntArray, worth: Picks, rng: np.random.Generator) -> Design:
+    """A design with further units that are coded for certain, (p,) positions in the corpus.
+
+    A pick has probability one, so that its code counts as what it is and takes nothing from the others. Its
+    fold is random.
+    """
+    units = np.concatenate([design.units, picks])
+    order = np.argsort(units)
+    m, p = design.units.size, picks.size
+
+    def joined(of_units: FloatArray, of_picks: FloatArray) -> FloatArray:
+        both: FloatArray = np.concatenate([of_units, of_picks])[order]
+        return both
+
+    return replace(
+        design,
+        units=units[order],
+        inclusion_probability=joined(design.inclusion_probability, np.ones(p)),
+        score=joined(design.score, worth.score),
+        error_probability=joined(design.error_probability, worth.error_probability),
+        stratum=np.concatenate([design.stratum, rng.integers(0, design.stratum.max() + 1, p)])[order],
+        drawn=np.concatenate([design.drawn, np.ones(p, dtype=bool)])[order],
+        picked=np.concatenate([np.zeros(m, dtype=bool), np.ones(p, dtype=bool)])[order],
+        reason=f"{design.reason}; {p} more for training, picked where the map is least sure",
+    )
+
+
+def least_sure(prediction: FloatArray, n_picks: int, rng: np.random.Generator) -> IntArray:
+    """Positions of the units (n_picks,) whose predictions (m, K) have the largest entropy, ties by lot.
+
+    >>> sure = np.array([[0.9, 0.1], [0.5, 0.5], [0.4, 0.6]])
+    >>> least_sure(sure, 2, np.random.default_rng(1)).tolist()
+    [1, 2]
+    """
+    entropy = -np.sum(prediction * np.log(np.maximum(prediction, 1e-300)), axis=1)
+    return np.sort(np.lexsort((rng.random(entropy.size), -entropy))[:n_picks])
 
 
 def list_order(*keys: FloatArray | IntArray, rng: np.random.Generator) -> IntArray:

@@ -27,7 +27,8 @@ def open_round(workspace: Workspace, round_number: int) -> str:
     else:
         error_map = evidence.fit_map(workspace, said, round_number - 1)
         gold = evidence.gold_codes(workspace, round_number - 1)
-        design = open_later_round(campaign, error_map, gold, budget, rng)
+        n_training = round(plan.training * budget)
+        design = open_later_round(campaign, error_map, gold, budget, rng, n_training=n_training)
         about_map = describe_map(error_map)
     workspace.write(
         ledger(round_number),
@@ -53,7 +54,9 @@ def _ledger_rows(workspace: Workspace, round_number: int, design: Design, seed: 
             "error_probability": design.error_probability,
             "stratum": design.stratum,
             "drawn": design.drawn,
-            "purpose": "estimate",
+            "purpose": "estimate"
+            if design.picked is None
+            else np.where(design.picked, "training", "estimate"),
             "seed": seed,
         },
         copy=False,

@@ -6,8 +6,10 @@ import pytest
 from annotator.errors import EstimateRefusedError
 from annotator.inference.estimands import Term
 from annotator.inference.estimands.mean import Mean
+from annotator.inference.rectify import rectify
 from annotator.sampling.campaign import (
     Campaign,
+    as_round,
     fit_map,
     folds,
     open_first_round,
@@ -164,3 +166,35 @@ def test_play_spends_its_budget_and_stops_at_a_census():
     assert (played.gold[played.gold >= 0] == truth()[played.gold >= 0]).all()
     played = play(campaign(), truth(), [500, 500, 20], np.random.default_rng(1))
     assert [int(r.drawn.sum()) for r in played.rounds] == [500, 100]
+
+
+def test_training_picks_are_certain_and_the_rest_of_the_budget_is_drawn():
+    camp = campaign()
+    _, gold, error_map, rng = after_one_round(camp)
+    design = open_later_round(camp, error_map, gold, 50, rng, n_training=20)
+    assert design.drawn.sum() == 50
+    assert design.picked.sum() == 20
+    assert (design.inclusion_probability[design.picked] == 1.0).all()
+    assert (np.diff(design.units) > 0).all()
+    prediction = error_map.predict(camp.signals)
+    entropy = -(prediction * np.log(prediction)).sum(axis=1)
+    assert entropy[design.units[design.picked]].min() >= entropy[design.units[~design.picked]].max() - 1e-9
+    assert np.isfinite(design.score).all()
+    assert "20 more for training" in design.reason
+
+
+def test_training_picks_leave_the_estimate_unbiased():
+    errors = []
+    for seed in range(400):
+        camp = campaign()
+        _, gold, error_map, rng = after_one_round(camp, seed)
+        known = gold >= 0
+        design = open_later_round(camp, error_map, gold, 40, rng, n_training=20)
+        drawn = design.units[design.drawn]
+        gold[drawn] = truth()[drawn]
+        fold = folds(design, N)
+        prediction = predict_round(camp, gold, fold=fold, error_map=error_map, rng=rng)
+        labels = rectify([as_round(design, 1, known, prediction)], gold, 3).labels
+        errors.append(labels.mean(axis=0) - np.eye(3)[truth()].mean(axis=0))
+    errors = np.array(errors)
+    assert (np.abs(errors.mean(axis=0)) < 4 * errors.std(axis=0) / 20).all()

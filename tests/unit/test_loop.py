@@ -204,3 +204,15 @@ def test_a_code_once_collected_stays_and_a_later_one_of_the_coder_counts() -> No
         ["b", "ann", "y"],
         ["b", "ben", "x"],
     ]
+
+
+def test_part_of_a_round_can_be_picked_for_training(tmp_path: Path) -> None:
+    path = small_study.write(tmp_path, design={"rounds": 2, "budget": 60, "training": 0.3})
+    workspace = small_study.run_to_the_end(path)
+    first, second = (workspace.store.read_frame(ledger(number)) for number in (1, 2))
+    assert set(first["purpose"]) == {"estimate"}
+    picked = second[second["purpose"] == "training"]
+    assert len(picked) == 9
+    assert picked["drawn"].all()
+    assert (picked["inclusion_probability"] == 1.0).all()
+    assert second["drawn"].sum() == 30
