@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from annotator.errors import StudyError
 from annotator.progress import Progress, silent
 from annotator.stages.close_round import close_round
 from annotator.stages.collect import collect
+from annotator.stages.give_up import give_up
 from annotator.stages.ingest import ingest
 from annotator.stages.label import label
 from annotator.stages.open_round import open_round
@@ -30,12 +32,29 @@ class Outcome:
         return self.waiting or self.step.stage == "done"
 
 
-def advance(workspace: Workspace, progress: Progress = silent) -> Outcome:
-    """Do the next due thing. Raises BusyError when another process is at it, and what the stage raises."""
+def advance(workspace: Workspace, progress: Progress = silent, *, force: bool = False) -> Outcome:
+    """Do the next due thing. Raises BusyError when another process is at it, and what the stage raises.
+
+    With ``force``, codes that are still outstanding after another look are given up (`give_up`). Raises
+    StudyError if the study does not wait for people.
+    """
     with workspace.lock():
         step = next_step(workspace)
+        if force:
+            return Outcome(step, _force(workspace, step))
         message = perform(workspace, step, progress)
         return Outcome(step, message, waiting=is_waiting(workspace, step))
+
+
+def _force(workspace: Workspace, step: Step) -> str:
+    if step.stage != "collect":
+        raise StudyError(
+            f"the study does not wait for people: next is {step}", hint="Advance without --force."
+        )
+    collected = collect(workspace, step.round_number)
+    if next_step(workspace) != step:
+        return collected
+    return give_up(workspace, step.round_number)
 
 
 def perform(workspace: Workspace, step: Step, progress: Progress = silent) -> str:

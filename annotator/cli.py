@@ -92,9 +92,15 @@ def deploy(
 
 
 @app.command()
-def advance(study: StudyPath, as_json: Json = False) -> None:
+def advance(
+    study: StudyPath,
+    force: Annotated[
+        bool, typer.Option("--force", help="no longer wait for codes that are outstanding")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Do the next due thing, in this process, and end."""
-    _tell(_advance(Workspace.open(study)), as_json)
+    _tell(_advance(Workspace.open(study), force=force), as_json)
 
 
 @app.command()
@@ -158,9 +164,9 @@ app.command()(simulate)
 app.command()(estimate)
 
 
-def _advance(workspace: Workspace) -> Outcome:
+def _advance(workspace: Workspace, *, force: bool = False) -> Outcome:
     with console.progress_bar() as progress:
-        return advance_once(workspace, progress)
+        return advance_once(workspace, progress, force=force)
 
 
 def _tell(outcome: Outcome, as_json: bool) -> None:

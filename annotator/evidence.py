@@ -16,7 +16,7 @@ from annotator.sampling import campaign as rounds_of
 from annotator.sampling.campaign import Campaign
 from annotator.seeds import generator
 from annotator.study import Study
-from annotator.workspace import Workspace, gold, ledger, predictions
+from annotator.workspace import Workspace, gold, ledger, nonresponse, predictions
 from models.arrays import BoolArray, FloatArray, IntArray
 from models.error_map import ErrorMap
 from models.signals import Signals
@@ -126,7 +126,11 @@ class Drawn:
 
 
 def drawn_in(workspace: Workspace, round_number: int) -> Drawn:
-    """The ledger of one round, in corpus order."""
+    """The ledger of one round, in corpus order.
+
+    Where the round was closed without some codes, those units count as not drawn, and the probabilities of
+    their strata are multiplied by the response rate.
+    """
     rows = workspace.store.read_frame(ledger(round_number))
     n_units, at = len(workspace.units), _positions(workspace, rows)
     probability = np.full(n_units, np.nan)
@@ -135,8 +139,19 @@ def drawn_in(workspace: Workspace, round_number: int) -> Drawn:
     probability[at] = rows["inclusion_probability"]
     drawn[at] = rows["drawn"]
     stratum[at] = rows["stratum"]
+    if workspace.store.exists(nonresponse(round_number)):
+        lost = workspace.store.read_frame(nonresponse(round_number))
+        drawn[_positions(workspace, lost)] = False
+        for of, rate in lost[["stratum", "response_rate"]].drop_duplicates().to_numpy():
+            probability[(stratum == of) | (of < 0)] *= rate
     weight = workspace.store.metadata(ledger(round_number)).get("round_weight")
     return Drawn(probability, drawn, stratum, None if weight is None else float(weight))
+
+
+def given_up(workspace: Workspace, round_number: int) -> set[str]:
+    """The drawn units whose codes are no longer waited for."""
+    path = nonresponse(round_number)
+    return set(workspace.store.read_frame(path)["unit_id"]) if workspace.store.exists(path) else set()
 
 
 def fit_map(workspace: Workspace, said: Signals, n_rounds: int) -> ErrorMap:

@@ -55,6 +55,15 @@ CODES = pa.schema(
     ]
 )
 
+NONRESPONSE = pa.schema(
+    [
+        ("unit_id", pa.string()),
+        ("stratum", pa.int32()),
+        ("reason", pa.string()),
+        ("response_rate", pa.float64()),
+    ]
+)
+
 GOLD = pa.schema([("unit_id", pa.string()), ("label", pa.string()), ("how", pa.string())])
 
 ESTIMATES = pa.schema(

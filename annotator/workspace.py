@@ -52,6 +52,11 @@ def codes(round_number: int) -> str:
     return f"rounds/{round_number:03d}/codes.parquet"
 
 
+def nonresponse(round_number: int) -> str:
+    """The drawn units that nobody coded, where a round was closed without them."""
+    return f"rounds/{round_number:03d}/nonresponse.parquet"
+
+
 def gold(round_number: int) -> str:
     """The one human code of each drawn unit."""
     return f"rounds/{round_number:03d}/gold.parquet"

@@ -23,7 +23,7 @@ def close_round(workspace: Workspace, round_number: int) -> str:
     sent = workspace.store.read_frame(tasks(round_number)).sort_values("unit_id")
     labels, _ = form_gold(
         stored_codes(workspace, round_number),
-        sent["unit_id"].tolist(),
+        sorted(set(sent["unit_id"]) - evidence.given_up(workspace, round_number)),
         dict(zip(sent["unit_id"], sent["overlap"], strict=True)),
         workspace.study.codebook.names,
         generator(workspace.study, round_number, "gold"),

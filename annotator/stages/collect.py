@@ -8,7 +8,7 @@ from annotator.coding import gold as gold_rules
 from annotator.coding.build import build
 from annotator.coding.protocol import CodingService
 from annotator.stages.send import send
-from annotator.workspace import Workspace, codes, tasks
+from annotator.workspace import Workspace, codes, nonresponse, tasks
 
 
 def collect(workspace: Workspace, round_number: int) -> str:
@@ -46,9 +46,11 @@ def stored_codes(workspace: Workspace, round_number: int) -> pd.DataFrame:
 
 
 def outstanding(workspace: Workspace, round_number: int) -> pd.DataFrame:
-    """The units of a round that still lack codes, by what has been collected, and why."""
+    """The units of a round that still lack codes, by what has been collected, and why; none once given up."""
     sent = workspace.store.read_frame(tasks(round_number))
     overlap = dict(zip(sent["unit_id"], sent["overlap"], strict=True))
+    if workspace.store.exists(nonresponse(round_number)):
+        overlap = {}
     return gold_rules.outstanding(
         stored_codes(workspace, round_number), overlap, workspace.study.codebook.names
     )

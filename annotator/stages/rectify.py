@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -45,10 +46,13 @@ def answers(
     rounds = evidence.rounds(workspace, n_rounds)
     gold = evidence.gold_codes(workspace, n_rounds)
     said = evidence.machine(workspace).labels[:, 0]
-    for number in range(first_round, n_rounds + 1):
+    for number in range(1, n_rounds + 1):
         so_far = rounds[:number]
         gold_so_far = np.where(so_far[-1].known | so_far[-1].drawn, gold, UNKNOWN)
-        yield number, estimate(so_far, gold_so_far, asked, question, machine_labels=said, methods=methods)
+        if evidence.given_up(workspace, number):
+            question = replace(question, flags=("nonresponse_adjusted",))
+        if number >= first_round:
+            yield number, estimate(so_far, gold_so_far, asked, question, machine_labels=said, methods=methods)
 
 
 def is_current(workspace: Workspace, n_rounds: int) -> bool:

@@ -1,0 +1,92 @@
+"""A round whose codes do not all come is closed on request only, and the estimates say so."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import small_study
+
+from annotator import evidence
+from annotator.advance import advance
+from annotator.coding.replay import ReplayCoding
+from annotator.errors import StudyError
+from annotator.state import next_step
+from annotator.workspace import Workspace, ledger
+
+
+def people_skip(monkeypatch, skipped):
+    collect = ReplayCoding.collect
+
+    def without(self, tasks):
+        codes = collect(self, tasks)
+        return codes[~codes["unit_id"].map(skipped)].reset_index(drop=True)
+
+    monkeypatch.setattr(ReplayCoding, "collect", without)
+
+
+def waiting_study(folder, monkeypatch, skipped=lambda unit: int(unit[1:]) % 3 == 0):
+    people_skip(monkeypatch, skipped)
+    workspace = Workspace.open(small_study.write(folder, design={"rounds": 2, "budget": 120}))
+    for _ in range(10):
+        if advance(workspace).waiting:
+            return workspace
+    raise AssertionError("the study never waits")
+
+
+def test_the_round_waits_until_it_is_told_not_to(tmp_path, monkeypatch):
+    workspace = waiting_study(tmp_path, monkeypatch)
+    assert advance(workspace).waiting
+    before = workspace.store.read_bytes(ledger(1))
+    outcome = advance(workspace, force=True)
+    assert "were given up" in outcome.message
+    assert next_step(workspace).stage == "close_round"
+    advance(workspace)
+    assert workspace.store.read_bytes(ledger(1)) == before, "a ledger is never rewritten"
+
+
+def test_probabilities_count_times_the_response_rate_of_the_fold(tmp_path, monkeypatch):
+    workspace = waiting_study(tmp_path, monkeypatch)
+    advance(workspace, force=True)
+    rows = workspace.store.read_frame(ledger(1))
+    skipped = rows["unit_id"].map(lambda unit: int(unit[1:]) % 3 == 0)
+    used = evidence.drawn_in(workspace, 1)
+    assert (used.drawn == (rows["drawn"] & ~skipped)).all()
+    for fold, of_fold in rows.groupby("stratum"):
+        rate = (~skipped)[of_fold.index][of_fold["drawn"]].mean()
+        expected = of_fold["inclusion_probability"] * rate
+        assert used.inclusion_probability[of_fold.index] == pytest.approx(expected), fold
+
+
+def test_every_estimate_from_then_on_says_so(tmp_path, monkeypatch):
+    workspace = waiting_study(tmp_path, monkeypatch)
+    advance(workspace, force=True)
+    monkeypatch.undo()
+    while advance(workspace).step.stage != "done":
+        pass
+    rows = workspace.store.read_frame("estimates.parquet")
+    assert set(rows["round"]) == {1, 2}
+    assert rows["flags"].str.contains("nonresponse_adjusted").all()
+    assert np.isfinite(rows[["estimate", "ci_low", "ci_high"]]).all(axis=None)
+    assert "never coded" in workspace.store.read_bytes("report.html").decode()
+
+
+def test_a_fold_without_any_code_lends_from_the_whole_round(tmp_path, monkeypatch):
+    rows = waiting_study(tmp_path / "one", monkeypatch).store.read_frame(ledger(1))
+    monkeypatch.undo()
+    gone = set(rows.loc[rows["drawn"] & (rows["stratum"] == 0), "unit_id"])
+    other = waiting_study(tmp_path / "other", monkeypatch, skipped=lambda unit: unit in gone)
+    advance(other, force=True)
+    lost = pd.DataFrame(other.store.read_frame("rounds/001/nonresponse.parquet"))
+    assert set(lost["unit_id"]) == gone
+    assert set(lost["response_rate"]) == {1 - len(gone) / 60}
+    used = evidence.drawn_in(other, 1)
+    assert used.inclusion_probability == pytest.approx(
+        rows["inclusion_probability"].to_numpy() * (1 - len(gone) / 60)
+    )
+
+
+def test_what_cannot_be_forced_is_refused(tmp_path, monkeypatch):
+    with pytest.raises(StudyError, match="does not wait for people"):
+        advance(Workspace.open(small_study.write(tmp_path / "new")), force=True)
+    nobody = waiting_study(tmp_path / "nobody", monkeypatch, skipped=lambda _: True)
+    with pytest.raises(StudyError, match="nobody coded any unit"):
+        advance(nobody, force=True)
