@@ -100,6 +100,7 @@ def intervals_by_term(ours: pd.DataFrame, human: pd.DataFrame) -> str:
             other = beside.loc[beside.index == key]
             axis.hlines([-height - 0.25] * len(other), other["ci_low"], other["ci_high"], color=HUMAN)
         axis.set_yticks([-height for height in range(len(ours))], names)
+        axis.set_ylim(-len(ours) + 0.3, 0.5)
         axis.set_xlabel("estimate; human codes alone as the thin line")
         return _svg(figure, "Interval of each value, rectified and from human codes alone")
 

@@ -87,7 +87,7 @@ def _environment() -> Environment:
 def _value(value: float, is_share: bool) -> str:
     if math.isnan(value):
         return "\u2013"
-    return f"{100 * value:.1f}" if is_share else f"{value:.4g}"
+    return f"{100 * value:.1f}" if is_share else f"{value:.3f}"
 
 
 def _picture(svg: str) -> Markup:
