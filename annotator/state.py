@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from annotator.budget import coded
 from annotator.stages import label, publish, rectify
 from annotator.stages.collect import outstanding
 from annotator.stopping import is_narrow_enough
@@ -56,8 +57,11 @@ def reason_to_end(workspace: Workspace, n_closed: int) -> str | None:
         return f"all {design.rounds} rounds are closed"
     if n_closed and is_narrow_enough(workspace, n_closed):
         return f"the interval of '{design.stop.estimand}' is narrow enough" if design.stop else None
-    if sum(design.round_budget(r) for r in range(1, n_closed + 1)) >= len(workspace.units):
+    n_coded = sum(coded(workspace, n_closed))
+    if n_coded >= len(workspace.units):
         return "every unit of the corpus is coded"
+    if n_coded >= design.budget:
+        return f"the budget of {design.budget:,} codes is spent"
     return None
 
 

@@ -93,6 +93,11 @@ class Store:
             for unfinished in Path(self._base).rglob(".*.unfinished"):
                 unfinished.unlink(missing_ok=True)
 
+    def n_rows(self, path: str) -> int:
+        """How many rows a table has, without reading it."""
+        with _storage_errors(self.address(path)), self._filesystem.open(self._place(path), "rb") as stream:
+            return int(pq.read_metadata(stream).num_rows)
+
     def metadata(self, path: str) -> dict[str, Any]:
         """What ``write`` was given as metadata, without reading the table."""
         with _storage_errors(self.address(path)), self._filesystem.open(self._place(path), "rb") as stream:

@@ -131,15 +131,6 @@ class Design(Section):
             raise ValueError(f"a budget of {self.budget} cannot fill {self.rounds} rounds")
         return self
 
-    def round_budget(self, round_number: int) -> int:
-        """Units for round ``round_number`` (from 1): equal shares, the remainder to the first rounds.
-
-        >>> [Design(rounds=3, budget=8).round_budget(r) for r in (1, 2, 3)]
-        [3, 3, 2]
-        """
-        share, rest = divmod(self.budget, self.rounds)
-        return share + (round_number <= rest)
-
 
 class Study(Section):
     """A whole study file."""

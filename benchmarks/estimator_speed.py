@@ -3,10 +3,10 @@
     python benchmarks/estimator_speed.py [--units 1000000] [--labels 10000] [--quantile-units 20000]
 
 `arrays` are the functions of `annotator.inference.ppi` with a tuned lambda, `rounds` the estimate of one
-uniform round by `annotator.inference.methods`, which checks its input and predicts its own variance. Each row
-is a process of its own on one thread: three runs after one on a few units, of which the median time and the
-peak memory of the process, data included, are printed. The ratio is that to ppi_py; regressions have five
-coefficients. ppi_py's quantile needs 80 kB a unit, so it is timed on fewer units.
+uniform round by `annotator.inference.methods`, which also checks every unit and predicts its own variance.
+Regressions have five coefficients. Each row is a process of its own on one thread: after a run on few units,
+the median time of five whole ones, and the peak memory of the process, data included. `of ppi_py` is the time
+divided by ppi_py's, whose quantile needs 80 kB a unit and is therefore compared on fewer.
 """
 
 import argparse
@@ -25,14 +25,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from annotator.inference import ppi
+from annotator.inference.estimands.mean import Mean
+from annotator.inference.estimands.regression import Regression
+from annotator.inference.methods import Question, estimate
+from annotator.inference.rectify import Round
 from models.arrays import FloatArray
 
-GOALS = {"mean": 1.0, "ols": 0.2, "logistic": 0.2}
-REPEATS = 3
-FEW = 2_000
-LEVEL = 0.9
+GOALS = {"mean": "1", "ols": "0.2", "logistic": "0.2"}
 TERMS = ("intercept", "a", "b", "c", "d")
-CODES = np.array([0.0, 1.0])
+LEVEL = 0.9
+FEW = 2_000
 
 
 @dataclass(frozen=True)
@@ -45,20 +48,14 @@ class Arrays:
     x_far: FloatArray
     y_far: FloatArray
 
-    def some(self) -> "Arrays":
-        """The first units of each kind, to warm up with."""
-        near, far = slice(0, FEW), slice(0, 2 * FEW)
-        return Arrays(self.x[near], self.y[near], self.y_hat[near], self.x_far[far], self.y_far[far])
-
-    @property
-    def regression(self) -> tuple[FloatArray, ...]:
-        """In the order in which regressions take them."""
+    def arguments(self, estimand: str) -> tuple[FloatArray | float, ...]:
+        """What both libraries take, in the order in which both take it."""
+        if estimand == "mean":
+            return self.y, self.y_hat, self.y_far
+        if estimand == "quantile":
+            a, a_far = self.x[:, 1], self.x_far[:, 1]
+            return self.y + a, self.y_hat + a, self.y_far + a_far, 0.5
         return self.x, self.y, self.y_hat, self.x_far, self.y_far
-
-    @property
-    def numbers(self) -> tuple[FloatArray, ...]:
-        """A continuous label and its prediction, for the quantile."""
-        return self.y + self.x[:, 1], self.y_hat + self.x[:, 1], self.y_far + self.x_far[:, 1]
 
 
 def made_up(n_units: int, n_labels: int) -> Arrays:
@@ -70,73 +67,103 @@ def made_up(n_units: int, n_labels: int) -> Arrays:
     y = (rng.random(probability.size) < probability).astype(np.float64)
     y_hat = np.clip(probability + 0.1 * rng.normal(size=y.size), 0.01, 0.99)
     near, far = slice(0, n_labels), slice(n_labels, None)
-    return Arrays(x[near], y[near], y_hat[near], x[far].copy(), y_hat[far].copy())
+    return Arrays(x[near], y[near], y_hat[near], x[far], y_hat[far])
 
 
-def by_ppi_py(estimand: str) -> Callable[[Arrays], object]:
-    """Two-sided intervals with its own tuned lambda."""
+def ready(who: str, estimand: str, data: Arrays) -> Callable[[], object]:
+    """The call to time, with everything around it prepared."""
+    if who == "rounds":
+        return one_round(estimand, data)
+    arguments = data.arguments(estimand)
+    if who == "arrays":
+        # The quantile as ppi_py has it: without a factor.
+        method = "ppi" if estimand == "quantile" else "ppi_plus_plus"
+        return lambda: getattr(ppi, estimand)(*arguments, method=method, confidence_level=LEVEL)
     import ppi_py  # noqa: PLC0415
 
-    alpha = 1.0 - LEVEL
-    return {
-        "mean": lambda d: ppi_py.ppi_mean_ci(d.y, d.y_hat, d.y_far, alpha=alpha),
-        "ols": lambda d: ppi_py.ppi_ols_ci(*d.regression, alpha=alpha),
-        "logistic": lambda d: ppi_py.ppi_logistic_ci(*d.regression, alpha=alpha),
-        "quantile": lambda d: ppi_py.ppi_quantile_ci(*d.numbers, 0.5, alpha=alpha),
-    }[estimand]
+    return lambda: getattr(ppi_py, f"ppi_{estimand}_ci")(*arguments, alpha=1.0 - LEVEL)
 
 
-def by_arrays(estimand: str) -> Callable[[Arrays], object]:
-    """The array-level functions; the quantile as ppi_py has it, without a factor."""
-    from annotator.inference import ppi  # noqa: PLC0415
-
-    return {
-        "mean": lambda d: ppi.mean(d.y, d.y_hat, d.y_far, confidence_level=LEVEL),
-        "ols": lambda d: ppi.ols(*d.regression, confidence_level=LEVEL),
-        "logistic": lambda d: ppi.logistic(*d.regression, confidence_level=LEVEL),
-        "quantile": lambda d: ppi.quantile(*d.numbers, 0.5, method="ppi", confidence_level=LEVEL),
-    }[estimand]
-
-
-def by_rounds(estimand: str) -> Callable[[Arrays], object]:
-    """One uniform round of a corpus of all the units."""
-    from annotator.inference.estimands import Estimand  # noqa: PLC0415
-    from annotator.inference.estimands.mean import Mean  # noqa: PLC0415
-    from annotator.inference.estimands.regression import Regression  # noqa: PLC0415
-    from annotator.inference.methods import Question, estimate  # noqa: PLC0415
-    from annotator.inference.rectify import Round  # noqa: PLC0415
-
-    def asked(x: FloatArray) -> Estimand:
-        if estimand == "mean":
-            return Mean("mean", code_values=CODES)
+def one_round(estimand: str, data: Arrays) -> Callable[[], object]:
+    """A uniform round of a corpus of all the units."""
+    n_labels, n_units = data.y.size, data.y.size + data.y_far.size
+    said = np.concatenate([data.y_hat, data.y_far])
+    gold = np.concatenate([data.y.astype(np.int64), np.full(data.y_far.size, -1)])
+    each = Round(
+        number=1,
+        known=np.zeros(n_units, dtype=bool),
+        inclusion_probability=np.full(n_units, n_labels / n_units),
+        drawn=gold >= 0,
+        stratum=np.zeros(n_units, dtype=np.int64),
+        prediction=np.column_stack([1.0 - said, said]),
+    )
+    codes = np.array([0.0, 1.0])
+    asked: Mean | Regression = Mean("mean", code_values=codes)
+    if estimand != "mean":
         link = "identity" if estimand == "ols" else "logit"
-        return Regression(estimand, TERMS, link, x, code_outcome=CODES)
-
-    def prepared(d: Arrays) -> tuple[Round, np.ndarray, Estimand]:
-        n_units, n_labels = d.y.size + d.y_far.size, d.y.size
-        said = np.concatenate([d.y_hat, d.y_far])
-        drawn, gold = np.arange(n_units) < n_labels, np.full(n_units, -1)
-        gold[:n_labels] = d.y
-        nothing = np.zeros(n_units, dtype=np.int64)
-        uniform, prediction = np.full(n_units, n_labels / n_units), np.column_stack([1.0 - said, said])
-        each = Round(1, nothing > 0, uniform, drawn, nothing, prediction)
-        return each, gold, asked(np.concatenate([d.x, d.x_far]))
-
-    def run(d: Arrays) -> object:
-        if d not in ready:
-            ready[d] = prepared(d)
-        each, gold, one = ready[d]
-        question = Question(("no", "yes"), LEVEL, "superpopulation")
-        return estimate([each], gold, [one], question, methods=["rounds"])
-
-    return run
+        x = np.concatenate([data.x, data.x_far])
+        asked = Regression(estimand, TERMS, link, x, code_outcome=codes)
+    question = Question(("no", "yes"), LEVEL, "superpopulation")
+    return lambda: estimate([each], gold, [asked], question, methods=["rounds"])
 
 
-def measured(who: str, estimand: str, n_units: int, n_labels: int) -> dict[str, float]:
-    """Median seconds of a run, and the peak memory of this process in GiB."""
-    run = {"ppi_py": by_ppi_py, "arrays": by_arrays, "rounds": by_rounds}[who](estimand)
-    return {}
+def measure(who: str, estimand: str, n_units: int, n_labels: int, repeats: int) -> tuple[float, float]:
+    """Median seconds of a run and the peak memory of this process in GiB."""
+    ready(who, estimand, made_up(2 * FEW, FEW))()
+    run = ready(who, estimand, made_up(n_units, n_labels))
+    seconds = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - started)
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float(np.median(seconds)), used / (2**30 if sys.platform == "darwin" else 2**20)
+
+
+def apart(who: str, estimand: str, n_units: int, args: argparse.Namespace) -> tuple[float, float]:
+    """`measure` in a process of its own."""
+    case = [who, estimand, n_units, args.labels, args.repeats]
+    command = [sys.executable, __file__, "--case", json.dumps(case)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    seconds, peak = json.loads(done.stdout)
+    return seconds, peak
+
+
+def compare(estimand: str, n_units: int, contestants: list[str], args: argparse.Namespace) -> None:
+    """One row a contestant; ppi_py comes first."""
+    of_peer = None
+    for who in contestants:
+        seconds, peak = apart(who, estimand, n_units, args)
+        of_peer = seconds if who == "ppi_py" else of_peer
+        ratio = f"{seconds / of_peer:9.3f}" if of_peer else " " * 9
+        goal = f"  goal {GOALS[estimand]}" if who == "arrays" and estimand in GOALS else ""
+        print(
+            f"{estimand:<9} {n_units:>9,} {who:<7} {seconds * 1e3:9.1f} ms {ratio} {peak:7.2f} GiB{goal}",
+            flush=True,
+        )
+
+
+def main() -> None:
+    """Print the table, or with ``--case`` measure one row of it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--units", type=int, default=1_000_000)
+    parser.add_argument("--labels", type=int, default=10_000)
+    parser.add_argument("--quantile-units", type=int, default=20_000)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--case", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.case:
+        print(json.dumps(measure(*json.loads(args.case))))
+        return
+    peer = ["ppi_py"] if importlib.util.find_spec("ppi_py") else []
+    if not peer:
+        print("ppi_py is not installed (pip install 'annotator[parity]'): nothing to compare with.")
+    print(f"{'':<9} {'units':>9} {'':<7} {'time':>12} {'of ppi_py':>9} {'peak':>11}")
+    for estimand in ("mean", "ols", "logistic"):
+        compare(estimand, args.units, [*peer, "arrays", "rounds"], args)
+    compare("quantile", args.quantile_units, [*peer, "arrays"], args)
+    compare("quantile", args.units, ["arrays"], args)
 
 
 if __name__ == "__main__":
-    pass
+    main()

@@ -134,7 +134,7 @@ def _spread(rectified: Rectified, stretch: slice) -> FloatArray:
 def _central(probabilities: FloatArray, outcome: FloatArray) -> FloatArray:
     """Second to fourth central moment of the outcome of each unit, (3, m)."""
     centred = outcome - outcome.mean()
-    mean, second, third, fourth = np.stack([centred**j for j in (1, 2, 3, 4)]) @ probabilities.T
+    mean, second, third, fourth = np.stack([centred**j for j in (1, 2, 3, 4)]) @ probabilities.T.copy()
     square = mean * mean
     central = np.empty((3, mean.size))
     np.maximum(second - square, 0.0, out=central[0])

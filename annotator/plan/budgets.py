@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from annotator.budget import spread
 from annotator.errors import StudyError
 from annotator.study import Design
 
@@ -76,11 +77,7 @@ def round_sizes(budget: int, stand: Stand) -> list[int]:
     """
     opened = [stand.n_open] if stand.n_open else []
     rest = budget - stand.n_coded - stand.n_open
-    if rest <= 0:
-        return opened
-    n_rounds = min(max(stand.n_rounds_left, 1), rest)
-    share, over = divmod(rest, n_rounds)
-    return [*opened, *(share + (number < over) for number in range(n_rounds))]
+    return [*opened, *spread(rest, max(stand.n_rounds_left, 1))]
 
 
 def _refuse_large(budget: int, stand: Stand, what: str) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from annotator.budget import spread
 from annotator.inference.estimands import Estimand
 from annotator.inference.methods import Estimate, Question, estimate
 from annotator.inference.rectify import Round
@@ -76,7 +77,7 @@ def trial(setting: Setting, method: str, budget: int, rng: np.random.Generator) 
 
 
 def _rounds(setting: Setting, budget: int, rng: np.random.Generator) -> list[Estimate]:
-    played = play(setting.campaign, setting.codes, split(budget, setting.n_rounds), rng)
+    played = play(setting.campaign, setting.codes, spread(budget, setting.n_rounds), rng)
     return setting.estimate(played.rounds, played.gold, ["rounds"])
 
 
@@ -90,15 +91,6 @@ def _confidence_driven(setting: Setting, budget: int, rng: np.random.Generator) 
     drawn, gold = confidence_driven(setting.campaign, setting.codes, budget, rng)
     rows = setting.estimate([drawn], gold, ["ppi_plus_plus"])
     return [replace(row, method="confidence_driven") for row in rows]
-
-
-def split(budget: int, n_rounds: int) -> list[int]:
-    """A budget over rounds as evenly as can be, the first ones taking what is left over.
-
-    >>> split(11, 3)
-    [4, 4, 3]
-    """
-    return [budget // n_rounds + (number < budget % n_rounds) for number in range(n_rounds)]
 
 
 _OWN_DRAW: dict[str, Callable[[Setting, int, np.random.Generator], list[Estimate]]] = {

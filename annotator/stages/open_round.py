@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from annotator import evidence, schema
+from annotator.budget import round_sizes
 from annotator.sampling.campaign import open_first_round, open_later_round, round_weights
 from annotator.sampling.design import Design
 from annotator.seeds import stream_seed
@@ -19,7 +20,7 @@ def open_round(workspace: Workspace, round_number: int) -> str:
     seed = stream_seed(workspace.study, round_number, "draw")
     rng = np.random.default_rng(seed)
     plan = workspace.study.design
-    sizes = [plan.round_budget(number) for number in range(1, plan.rounds + 1)]
+    sizes = round_sizes(workspace, round_number - 1)
     budget = sizes[round_number - 1]
     if round_number == 1:
         design = open_first_round(campaign, budget, rng)

@@ -117,6 +117,7 @@ def test_only_units_of_the_support_have_influence(estimand):
         assert (np.diff(support) > 0).all()
         outside = np.setdiff1d(np.arange(N), support)
         assert not solution.influence(t, outside).any()
+        assert solution.influence(t, support) == pytest.approx(solution.influence(t, np.arange(N))[support])
         some = np.array([5, 17, 40])
         assert solution.influence(t, some) == pytest.approx(solution.influence(t, np.arange(N))[some])
 

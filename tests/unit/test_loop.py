@@ -16,7 +16,7 @@ from annotator import schema
 from annotator.advance import advance
 from annotator.errors import BusyError, StudyError
 from annotator.stages.collect import merge
-from annotator.state import next_step
+from annotator.state import Step, next_step, reason_to_end
 from annotator.workspace import Workspace, codes, gold, ledger
 
 
@@ -216,3 +216,14 @@ def test_part_of_a_round_can_be_picked_for_training(tmp_path: Path) -> None:
     assert picked["drawn"].all()
     assert (picked["inclusion_probability"] == 1.0).all()
     assert second["drawn"].sum() == 30
+
+
+def test_a_budget_changed_on_the_way_is_spent_by_the_rounds_that_are_left(tmp_path: Path) -> None:
+    path = small_study.write(tmp_path, design={"rounds": 3, "budget": 60})
+    while next_step(Workspace.open(path)) != Step("open_round", 2):
+        advance(Workspace.open(path))
+    small_study.write(tmp_path, design={"rounds": 3, "budget": 101})
+    workspace = small_study.run_to_the_end(path)
+    assert [len(workspace.store.read_frame(gold(number))) for number in (1, 2, 3)] == [20, 41, 40]
+    small_study.write(tmp_path, design={"rounds": 5, "budget": 90})
+    assert reason_to_end(Workspace.open(path), 3) == "the budget of 90 codes is spent"

@@ -7,7 +7,7 @@ import numpy as np
 
 from annotator.inference.estimands import Term
 from annotator.inference.stretches import rows
-from models.arrays import FloatArray, IntArray
+from models.arrays import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,8 @@ class MeanSolution:
 
     def leverage(self, t: int, units: IntArray) -> FloatArray:
         """The unit's share of the group, ``weight / mass``; zero outside, (len(units),)."""
-        share = np.full(units.size, 1.0) if self.weights is None else rows(self.weights, units)
-        share = share / self.masses[t]
-        members = self.members[t]
-        if members is not units and members.size and (members.size != members[-1] + 1 or members[0] != 0):
-            position = np.minimum(np.searchsorted(members, units), members.size - 1)
-            share[members[position] != units] = 0.0
-        elif members.size and units.max(initial=0) >= members.size:
-            share[units >= members.size] = 0.0
-        leverage: FloatArray = share
+        weight = np.ones(units.size) if self.weights is None else rows(self.weights, units)
+        leverage: FloatArray = weight * _among(self.members[t], units) / self.masses[t]
         return leverage
 
     def fitted(self, t: int, units: IntArray) -> FloatArray:
@@ -129,3 +122,12 @@ class Mean:
         weights = np.ones(len(labels)) if self.weights is None else self.weights
         totals: FloatArray = weights @ labels if units is None else weights[units] @ labels[units]
         return totals, float(totals.sum())
+
+
+def _among(members: IntArray, units: IntArray) -> BoolArray:
+    """Whether each unit is a member; members are ascending."""
+    if members.size == members[-1] + 1:
+        return units < members.size
+    place = np.minimum(np.searchsorted(members, units), members.size - 1)
+    among: BoolArray = members[place] == units
+    return among
