@@ -9,10 +9,8 @@ import numpy as np
 from annotator.inference.estimands import Solution
 from annotator.inference.moments import CERTAIN, Moments
 from annotator.inference.rectify import Rectified
-from annotator.inference.stretches import CHUNK, stretches
+from annotator.inference.stretches import stretches
 from models.arrays import FloatArray, IntArray
-
-__all__ = ["CHUNK", "ExpectedMoments", "OutcomeSolution"]
 
 
 @runtime_checkable
