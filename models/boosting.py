@@ -1,5 +1,6 @@
 """Error map as gradient-boosted trees on machine labels, confidence and features."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,8 +9,10 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from models.arrays import FloatArray, IntArray
 from models.base_rate import BaseRate
 from models.signals import Signals
+from models.threads import one_thread
 
 MIN_GOLD = 300
+MANY_UNITS = 50_000
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,9 @@ class Boosting:
         """Probabilities (m, K) of m units."""
         seen = self.trees.classes_.astype(np.int64)
         prediction = np.repeat(self.share[None, :], signals.n_units, axis=0)
-        prediction[:, seen] = self.share[seen].sum() * self.trees.predict_proba(_columns(signals))
+        columns = _columns(signals)
+        with one_thread() if signals.n_units < MANY_UNITS else nullcontext():
+            prediction[:, seen] = self.share[seen].sum() * self.trees.predict_proba(columns)
         return prediction
 
 
@@ -47,7 +52,8 @@ def fit_boosting(
         categorical_features=list(range(signals.n_annotators)),
         random_state=0,
     )
-    trees.fit(_columns(signals.take(fitting)), gold[fitting], sample_weight=weights[fitting])
+    with one_thread():
+        trees.fit(_columns(signals.take(fitting)), gold[fitting], sample_weight=weights[fitting])
     return Boosting(trees, base.share)
 
 

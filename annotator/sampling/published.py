@@ -11,6 +11,7 @@ from annotator.sampling.draw import draw
 from annotator.sampling.robust import mixed
 from models.arrays import BoolArray, FloatArray, IntArray
 from models.signals import Signals
+from models.threads import one_thread
 
 BURN_IN = 50
 BATCH = 200
@@ -95,8 +96,9 @@ def _predicted_error(
         min_samples_leaf=1,
         early_stopping=False,
     )
-    model.fit(patterns[pattern[known]], squared_error[known])
-    predicted: FloatArray = model.predict(patterns)[pattern]
+    with one_thread():
+        model.fit(patterns[pattern[known]], squared_error[known])
+        predicted: FloatArray = model.predict(patterns)[pattern]
     return predicted
 
 
