@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Conversation = Sequence[Message]
 
+SMALL_MODEL = 20_000_000  # parameters
 _SEAM = 2  # tokens before the point where prompts part that a tokenizer may merge with what follows
 
 
@@ -65,8 +66,22 @@ class ChatModel:
         prompts = self._tokens(conversations)
         room = self._context - most_tokens
         fitting = [prompt for prompt in prompts if len(prompt) <= room]
-        completions = iter(self._complete(fitting, most_tokens))
+        with self._threads():
+            completions = iter(self._complete(fitting, most_tokens))
         return [next(completions) if len(prompt) <= room else self._misfit(prompt) for prompt in prompts]
+
+    @contextlib.contextmanager
+    def _threads(self) -> Iterator[None]:
+        """A small model on the CPU runs on one thread: more wait for each other, long on a busy machine."""
+        import torch  # noqa: PLC0415 (slow to import)
+
+        threads = torch.get_num_threads()
+        is_small = self._model.device.type == "cpu" and self._model.num_parameters() < SMALL_MODEL
+        torch.set_num_threads(1 if is_small else threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
 
     def _misfit(self, prompt: list[int]) -> Fault:
         message = f"the prompt of {len(prompt)} tokens does not fit the model's {self._context}"
