@@ -26,7 +26,8 @@ def estimate(
     """Ask other questions of the codes that are there: no new labels, nothing of the study changes."""
     workspace = Workspace.open(study)
     names = [name.strip() for name in methods.split(",") if name.strip()]
-    found = ask(workspace, Request(questions, names, after_round or None))
+    with console.spinner("estimating"):
+        found = ask(workspace, Request(questions, names, after_round or None))
     if out is not None:
         table = pa.Table.from_pandas(found, schema=schema.ESTIMATES, preserve_index=False)
         pq.write_table(table, out)

@@ -51,7 +51,8 @@ def plan(
         minutes_per_code=minutes_per_code,
     )
     _refuse_format(figure)
-    found = plan_study(Workspace.open(study), options)
+    with console.spinner("planning"):
+        found = plan_study(Workspace.open(study), options)
     if figure is not None:
         _write(figure, plan_figure(found, _format(figure)))
     if as_json:

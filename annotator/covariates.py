@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from annotator.errors import StudyError
-from annotator.inference.estimands.regression import INTERCEPT
+from annotator.inference.estimands.coefficients import INTERCEPT
 from models.arrays import BoolArray, FloatArray
 
 MAX_LEVELS = 100

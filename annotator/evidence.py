@@ -55,6 +55,7 @@ def campaign(workspace: Workspace, said: Signals, estimands: list[Estimand]) -> 
         estimands=estimands,
         uniform_mix=workspace.study.design.uniform_mix,
         candidates=workspace.study.design.error_map,
+        training=workspace.study.design.training,
     )
 
 

@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field
 
 from annotator.codebook import Codebook
+from annotator.inference.estimands.agreement import STATISTICS, Statistic
 from annotator.section import Column, Section, Slug
 
 LABEL = "label"
-Statistic = Literal["accuracy", "precision", "recall", "f1", "macro_f1"]
 Share = Annotated[float, Field(gt=0, lt=1)]
 CodeName = Annotated[str, Field(min_length=1)]
 
@@ -150,13 +150,7 @@ class AgreementAsked(Asked):
 
     kind: Literal["agreement"]
     annotator: Slug | None = Field(None, description="the first one when absent")
-    statistics: Annotated[tuple[Statistic, ...], Field(min_length=1)] = (
-        "accuracy",
-        "precision",
-        "recall",
-        "f1",
-        "macro_f1",
-    )
+    statistics: Annotated[tuple[Statistic, ...], Field(min_length=1)] = STATISTICS
 
 
 class CustomAsked(Asked):

@@ -1,6 +1,6 @@
 """Whether the stopping rule of the study file is met."""
 
-from annotator.inference.estimands.regression import INTERCEPT
+from annotator.inference.estimands.coefficients import INTERCEPT
 from annotator.workspace import ESTIMATES, Workspace
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from annotator.errors import NotEstimableError
 from annotator.inference.estimands import Reported, ReportingSolution, Solution, Term
 from annotator.inference.intervals import Interval, quantile, score_interval
 from annotator.inference.sequences import sequence_interval
@@ -102,7 +103,10 @@ def estimates(answer: Answer, design: DesignVariance, question: Question) -> lis
     solution = answer.solution
     low, high = solution.bounds
     independent = sampling_variance(solution, answer.t, answer.labels)
-    total, freedom = _total(design, _sampling(answer, independent, question))
+    try:
+        total, freedom = _total(design, _sampling(answer, independent, question))
+    except NotEstimableError:
+        return [refused_estimate(answer.method, answer.estimand, solution.terms[answer.t], question)]
     # An estimate beyond its bounds is reported as it is; its interval is laid around the nearest bound.
     centre = min(max(answer.value, low), high)
     flags = (*question.flags, *_flags(answer, design))
@@ -148,11 +152,10 @@ def naive_estimate(answer: Answer, question: Question) -> Estimate:
     return _row(answer, question, answer.method, std_error, interval, n_units=int(seen.sum()), flags=flags)
 
 
-def refused_estimate(method: str, estimand: str, group: str, question: Question) -> Estimate:
-    """The row of an estimand that has no answer yet: every number is missing and the flag says so."""
-    nothing = Term("", None, group)
+def refused_estimate(method: str, estimand: str, term: Term, question: Question) -> Estimate:
+    """The row of a value that has no answer yet: every number is missing and the flag says so."""
     return _named(
-        nothing,
+        term,
         method,
         estimand,
         question,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from annotator.errors import EstimateRefusedError, NotEstimableError
-from annotator.inference.estimands import Estimand, Solution
+from annotator.inference.estimands import Estimand, Solution, Term
 from annotator.inference.estimate import (
     Answer,
     Estimate,
@@ -76,7 +76,7 @@ def _answered(draws: "_Draws", estimand: Estimand, method: str) -> list[Estimate
     try:
         return _METHODS[method](draws, estimand, method)
     except NotEstimableError as error:
-        return [refused_estimate(method, estimand.name, error.group, draws.question)]
+        return [refused_estimate(method, estimand.name, Term("", None, error.group), draws.question)]
 
 
 @dataclass

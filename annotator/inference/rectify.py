@@ -80,10 +80,6 @@ class Rectified:
         """K, the number of codes."""
         return int(self.labels.shape[1])
 
-    def round_labels(self, r: int) -> FloatArray:
-        """``z^(r)`` of the r-th round (from 0), (N, K)."""
-        return _round_labels(self.rounds[r], self.gold)
-
     def with_predictions(self, prediction: FloatArray) -> "Rectified":
         """The same draws rectified with one other prediction (N, K) in every round."""
         rounds = tuple(replace(each, prediction=prediction) for each in self.rounds)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from annotator.errors import EstimateRefusedError
+from annotator.errors import NotEstimableError
 from annotator.inference.estimands import Solution
 from annotator.inference.expected import OutcomeSolution
 from annotator.inference.stretches import rows, stretches
@@ -74,7 +74,7 @@ def clustered_variance(
 
     Raises
     ------
-    EstimateRefusedError
+    NotEstimableError
         If all units are in one cluster.
 
     References
@@ -88,9 +88,9 @@ def clustered_variance(
     psi = (z * influence).sum(axis=1)
     _, cluster, size = np.unique(clusters[units], return_inverse=True, return_counts=True)
     if size.size < 2:
-        raise EstimateRefusedError(
+        raise NotEstimableError(
             "All units are in one cluster, so nothing tells how clusters differ.",
-            hint="Leave corpus.clusters out, or ask about more of the corpus.",
+            hint="Leave `corpus.cluster` out, or ask about more of the corpus.",
         )
     alone = np.maximum(np.bincount(cluster, (z * influence**2).sum(axis=1)), 0.0)
     together = max(float(np.sum(np.bincount(cluster, psi) ** 2) - np.sum(psi**2)), 0.0)

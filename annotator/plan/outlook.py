@@ -6,12 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from annotator.inference.rectify import Round, rectify
-from annotator.sampling.campaign import UNKNOWN, Campaign, worth_before_gold
-from annotator.sampling.robust import robust_mix
+from annotator.sampling.campaign import (
+    UNKNOWN,
+    Campaign,
+    expected_codes,
+    uniform_share,
+    worth_before_gold,
+)
 from annotator.sampling.score import Worth, worth
 from models.arrays import BoolArray, FloatArray, IntArray
 from models.base_rate import BaseRate, OneCoin, fit_one_coin
-from models.calibration import variance_misfit
 from models.candidates import inside
 from models.error_map import ErrorMap
 from models.signals import Signals
@@ -128,14 +132,10 @@ def after_rounds(campaign: Campaign, error_map: ErrorMap, rounds: Sequence[Round
     """
     prediction = error_map.predict(campaign.signals)
     units = np.flatnonzero(gold == UNKNOWN)
-    expected = prediction if error_map.has_skill else np.broadcast_to(error_map.base.share, prediction.shape)
+    expected = expected_codes(error_map, prediction)
     of_units = worth(campaign.estimands, prediction, expected, units)
-    mix = campaign.uniform_mix
-    if error_map.has_skill:
-        residual = (expected[units] * (1.0 - expected[units])).sum(axis=1)
-        misfit = variance_misfit(error_map.out_of_fold, gold[gold != UNKNOWN])
-        size = min(int(rounds[-1].drawn.sum()), units.size)
-        mix = robust_mix(of_units.variance, residual, size, misfit, mix)
+    size = min(int(rounds[-1].drawn.sum()), units.size)
+    mix, _ = uniform_share(campaign, error_map, of_units, gold, size=size, expected=expected[units])
     spreading = _spreading(of_units, mix, units, gold.size)
     return Outlook(
         campaign=campaign,
@@ -197,7 +197,7 @@ def _machine_labels(said: IntArray, share: FloatArray, strength: float) -> Float
 def _spreading(of_units: Worth, uniform_mix: float, units: IntArray, n_units: int) -> Spreading:
     """Units (m,) of equal worth make the round uniform."""
     score = np.zeros(n_units)
-    if np.ptp(of_units.variance) <= 1e-9 * of_units.variance.max():
+    if of_units.is_equal:
         score[units] = 1.0
         return Spreading(score, 1.0)
     score[units] = of_units.score

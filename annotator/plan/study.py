@@ -9,7 +9,7 @@ import pandas as pd
 
 from annotator import corpus
 from annotator.errors import StudyError
-from annotator.inference.estimands.regression import INTERCEPT
+from annotator.inference.estimands.coefficients import INTERCEPT
 from annotator.plan.budgets import choose, round_sizes
 from annotator.plan.costs import Coding, MachineCost, coding, machine_costs
 from annotator.plan.knowledge import Knowledge, Prior
@@ -167,6 +167,8 @@ def _remarks(study: Study, known: Knowledge, widths: Sequence[Width], options: O
         yield "--skill is not used: there are human codes"
     if options.shares is not None and known.is_labelled:
         yield "--shares are not used: there are machine labels"
+    if study.design.training:
+        yield "units picked for training are planned like all others, so that widths may come out larger"
     if study.design.stop is not None:
         yield _where_it_stops(study.design.stop, widths)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from annotator.errors import EstimateRefusedError, NotEstimableError
-from annotator.inference.estimands import Estimand, Solution
+from annotator.inference.estimands import Estimand, Solution, Term
 from annotator.inference.estimands.agreement import Agreement
 from annotator.inference.estimands.subset import Subset
 from annotator.inference.estimate import Answer, Estimate, Question, estimates, refused_estimate
@@ -98,7 +98,7 @@ def _of(outlook: Outlook, estimand: Estimand, pairs: Sequence[tuple[Draws, Quest
     except EstimateRefusedError as error:
         group = error.group if isinstance(error, NotEstimableError) else ""
         for draws, question in pairs:
-            nothing = refused_estimate("rounds", estimand.name, group, question)
+            nothing = refused_estimate("rounds", estimand.name, Term("", None, group), question)
             yield _width(nothing, nothing, draws.budget)
         return
     closed = _closed_rounds(outlook, solved.solution)

@@ -49,6 +49,8 @@ class Campaign:
         Smallest share of a round's budget that is spread uniformly.
     candidates : sequence of str
         Candidates for the error map beside the base rate.
+    training : float
+        Share of later rounds' budgets for the units that the map is least sure of, coded for certain.
     """
 
     signals: Signals
@@ -56,6 +58,7 @@ class Campaign:
     estimands: Sequence[Estimand]
     uniform_mix: float = 0.1
     candidates: Sequence[str] = field(default=CANDIDATES)
+    training: float = 0.0
 
 
 def fit_map(
@@ -100,7 +103,7 @@ def open_first_round(campaign: Campaign, budget: int, rng: np.random.Generator) 
     said = campaign.signals
     units = eligible_units(np.ones(said.n_units, dtype=bool), budget)
     of_units = worth_before_gold(campaign)
-    uniform = np.ptp(of_units.variance) <= 1e-9 * of_units.variance.max()
+    uniform = of_units.is_equal
     mix = 1.0 if uniform else campaign.uniform_mix
     reason = "uniform: no gold yet" if uniform else f"influence: no gold yet; mixed {mix:.0%} with uniform"
     return design_round(
@@ -121,8 +124,6 @@ def open_later_round(
     gold: IntArray,
     budget: int,
     rng: np.random.Generator,
-    *,
-    n_training: int = 0,
 ) -> Design:
     """Design a round from the error map on all earlier gold (N,), -1 for none.
 
@@ -130,19 +131,18 @@ def open_later_round(
     share of the budget is spread uniformly: the one with the smallest worst case over the error maps that
     gold cannot rule out (`robust_mix`). A map without skill leaves the influence alone to decide.
 
-    ``n_training`` units of the budget are not left to chance: those that the map is least sure of.
+    The campaign's share for training is not left to chance: it goes to the units the map is least sure of.
     """
     prediction = error_map.predict(campaign.signals)
     error = error_probability(prediction, campaign.signals.labels[:, 0])
     everyone = eligible_units(gold < 0, budget)
-    expected = prediction if error_map.has_skill else np.broadcast_to(error_map.base.share, prediction.shape)
-    n_picks = min(n_training, budget - 1, everyone.size - 1)
+    expected = expected_codes(error_map, prediction)
+    n_picks = min(round(campaign.training * budget), budget - 1, everyone.size - 1)
     picks = everyone[least_sure(prediction[everyone], n_picks, rng)] if n_picks > 0 else everyone[:0]
     units = np.setdiff1d(everyone, picks, assume_unique=True)
     of_units = worth(campaign.estimands, prediction, expected, units)
-    mix, reason = _mix(
-        campaign, error_map, of_units, expected[units], gold, min(budget - n_picks, units.size)
-    )
+    size = min(budget - n_picks, units.size)
+    mix, reason = uniform_share(campaign, error_map, of_units, gold, size=size, expected=expected[units])
     design = design_round(
         units,
         of_units.score,
@@ -159,21 +159,30 @@ def open_later_round(
     return with_picks(design, picks, Picks(of_picks.score, error[picks]), rng)
 
 
-def _mix(  # noqa: PLR0917
+def expected_codes(error_map: ErrorMap, prediction: FloatArray) -> FloatArray:
+    """The probabilities (N, K) that residuals should follow: base rates where the map has no skill."""
+    return prediction if error_map.has_skill else np.broadcast_to(error_map.base.share, prediction.shape)
+
+
+def uniform_share(
     campaign: Campaign,
     error_map: ErrorMap,
     of_units: Worth,
-    expected: FloatArray,
     gold: IntArray,
+    *,
     size: int,
+    expected: FloatArray,
 ) -> tuple[float, str]:
-    """The uniform share of a later round, and why."""
+    """The uniform share of a later round, and why.
+
+    ``of_units`` and ``expected`` (m, K) are those of the units that can be drawn, ``size`` of them.
+    """
     if error_map.has_skill:
         residual = (expected * (1.0 - expected)).sum(axis=1)
         misfit = variance_misfit(error_map.out_of_fold, gold[gold >= 0])
         mix = robust_mix(of_units.variance, residual, size, misfit, campaign.uniform_mix)
         return mix, f"score: sd of the predicted contribution, mixed {mix:.0%} with uniform"
-    if np.ptp(of_units.variance) <= 1e-9 * of_units.variance.max():
+    if of_units.is_equal:
         return 1.0, "uniform: the error map has no cross-validated skill"
     mix = campaign.uniform_mix
     return mix, f"influence: the error map has no cross-validated skill; mixed {mix:.0%} with uniform"

@@ -7,7 +7,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 
 from annotator.inference.rectify import Round
 from annotator.sampling.campaign import Campaign, worth_before_gold
-from annotator.sampling.draw import draw
+from annotator.sampling.draw import draw, draw_poisson
 from annotator.sampling.robust import mixed
 from models.arrays import BoolArray, FloatArray, IntArray
 from models.signals import Signals
@@ -74,7 +74,7 @@ def confidence_driven(
         units = order[start : start + BATCH]
         chance = (1.0 - TAU) * share * score[units] / max(float(score.mean()), 1e-300) + TAU * share
         probability[units] = np.clip(chance, 0.0, 1.0)
-        drawn[units] = rng.random(units.size) < probability[units]
+        drawn[units] = draw_poisson(probability[units], rng)
     gold = np.where(drawn, codes, -1)
     return _one_round(probability, drawn, campaign.n_codes, fixed_size=False), gold
 

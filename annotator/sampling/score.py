@@ -27,6 +27,11 @@ class Worth:
     unsolved: tuple[str, ...]
 
     @property
+    def is_equal(self) -> bool:
+        """Whether every unit is worth the same, so that nothing is gained by choosing."""
+        return bool(np.ptp(self.variance) <= 1e-9 * self.variance.max())
+
+    @property
     def score(self) -> FloatArray:
         """The predicted standard deviation, (m,)."""
         return np.sqrt(self.variance)

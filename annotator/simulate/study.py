@@ -12,7 +12,6 @@ from annotator.errors import StudyError
 from annotator.inference.methods import Question
 from annotator.progress import Progress, silent
 from annotator.report.simulation_figure import simulation_figure
-from annotator.roles import unit_clusters
 from annotator.simulate.procedures import PROCEDURES, Setting, smallest_budget
 from annotator.simulate.trials import Plan, simulate
 from annotator.stages.ingest import ingest
@@ -61,11 +60,7 @@ def simulate_study(workspace: Workspace, options: Options, progress: Progress = 
 def _setting(workspace: Workspace, n_rounds: int) -> Setting:
     study = workspace.study
     said = evidence.machine(workspace)
-    question = Question(
-        codes=study.codebook.names,
-        confidence_level=study.confidence_level,
-        clusters=unit_clusters(study, workspace.units),
-    )
+    question = Question(study.codebook.names, study.confidence_level)
     campaign = evidence.campaign(workspace, said, evidence.estimands(workspace))
     return Setting(campaign, _codes(workspace), question, n_rounds)
 

@@ -19,7 +19,6 @@ def open_round(workspace: Workspace, round_number: int) -> str:
     campaign = evidence.campaign(workspace, said, evidence.estimands(workspace))
     seed = stream_seed(workspace.study, round_number, "draw")
     rng = np.random.default_rng(seed)
-    plan = workspace.study.design
     sizes = round_sizes(workspace, round_number - 1)
     budget = sizes[round_number - 1]
     if round_number == 1:
@@ -28,8 +27,7 @@ def open_round(workspace: Workspace, round_number: int) -> str:
     else:
         error_map = evidence.fit_map(workspace, said, round_number - 1)
         gold = evidence.gold_codes(workspace, round_number - 1)
-        n_training = round(plan.training * budget)
-        design = open_later_round(campaign, error_map, gold, budget, rng, n_training=n_training)
+        design = open_later_round(campaign, error_map, gold, budget, rng)
         about_map = describe_map(error_map)
     workspace.write(
         ledger(round_number),

@@ -28,7 +28,7 @@ from annotator.inference.methods import Question, estimate
 
 N_UNITS = 5_000
 LEVEL = 0.90
-MOST_SKIPPED_BELOW = 5
+COMMON_FROM = 5
 
 
 @dataclass(frozen=True, order=True)
@@ -44,7 +44,7 @@ class Cell:
     @property
     def is_common(self) -> bool:
         """Whether a human-only study of this size would meet the code about five times."""
-        return self.n * self.prevalence >= MOST_SKIPPED_BELOW
+        return self.n * self.prevalence >= COMMON_FROM
 
     @property
     def share(self) -> list[float]:

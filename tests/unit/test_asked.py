@@ -243,3 +243,20 @@ def test_every_kind_runs_through_a_whole_study(tmp_path):
     assert (ours["estimate"] <= ours["ci_high"]).all()
     report = workspace.store.read_bytes("report.html").decode()
     assert "There is no finite answer" in report
+
+
+def test_a_group_within_one_cluster_is_flagged_and_the_others_are_answered(tmp_path):
+    data = frame()
+    data["author"] = np.where(data["party"] == "a", -1, data["author"])
+    path = study(
+        tmp_path,
+        {"name": "q", "kind": "mean", "by": "party"},
+        corpus={"cluster": "author"},
+        population="superpopulation",
+    )
+    data.to_csv(tmp_path / "corpus.csv", index=False)
+    rows = small_study.run_to_the_end(path).store.read_frame("estimates.parquet")
+    ours = rows[rows["method"] == "rounds"].set_index("group")
+    assert ours.loc["a", "flags"].eq("not_estimable").all()
+    assert ours.loc["a", "estimate"].isna().all()
+    assert np.isfinite(ours.loc["b", ["estimate", "ci_low", "ci_high"]]).all(axis=None)

@@ -169,9 +169,9 @@ def test_play_spends_its_budget_and_stops_at_a_census():
 
 
 def test_training_picks_are_certain_and_the_rest_of_the_budget_is_drawn():
-    camp = campaign()
+    camp = campaign(training=0.4)
     _, gold, error_map, rng = after_one_round(camp)
-    design = open_later_round(camp, error_map, gold, 50, rng, n_training=20)
+    design = open_later_round(camp, error_map, gold, 50, rng)
     assert design.drawn.sum() == 50
     assert design.picked.sum() == 20
     assert (design.inclusion_probability[design.picked] == 1.0).all()
@@ -186,10 +186,10 @@ def test_training_picks_are_certain_and_the_rest_of_the_budget_is_drawn():
 def test_training_picks_leave_the_estimate_unbiased():
     errors = []
     for seed in range(400):
-        camp = campaign()
+        camp = campaign(training=0.5)
         _, gold, error_map, rng = after_one_round(camp, seed)
         known = gold >= 0
-        design = open_later_round(camp, error_map, gold, 40, rng, n_training=20)
+        design = open_later_round(camp, error_map, gold, 40, rng)
         drawn = design.units[design.drawn]
         gold[drawn] = truth()[drawn]
         fold = folds(design, N)

@@ -40,7 +40,6 @@ def test_labels_follow_the_formula_round_by_round():
     assert result.round_weights == pytest.approx([0.75, 0.25])
     assert result.labels == pytest.approx(0.75 * z1 + 0.25 * z2)
     assert result.labels.sum(axis=1) == pytest.approx(1.0)
-    assert result.round_labels(1) == pytest.approx(z2)
 
 
 def test_a_round_can_bring_its_own_weight():

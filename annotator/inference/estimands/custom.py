@@ -7,8 +7,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from annotator.inference.estimands import Term
+from annotator.inference.estimands.coefficients import Coefficients
 from annotator.inference.estimands.newton import inverse, root
-from annotator.inference.estimands.regression import UNBOUNDED
 from models.arrays import FloatArray, IntArray
 
 
@@ -72,7 +72,7 @@ class Custom:
         start = np.asarray(self.user.start, dtype=np.float64)
         theta, slope = root(self.name, start, lambda theta: self._equations(theta, weighted))
         terms = tuple(Term(term, None, "") for term in self.user.terms)
-        return CustomSolution(terms, theta, inverse(self.name, -slope), self, labels.shape)
+        return CustomSolution(terms, theta, inverse(self.name, -slope), len(labels), self, labels.shape[1])
 
     def _equations(self, theta: FloatArray, labels: FloatArray) -> tuple[FloatArray, FloatArray]:
         score = self._summed(theta, labels)
@@ -92,24 +92,15 @@ class Custom:
 
 
 @dataclass(frozen=True)
-class CustomSolution:
+class CustomSolution(Coefficients):
     """The root; ``inverse`` (p, p) is that of minus the derivative of the summed score."""
 
-    terms: tuple[Term, ...]
-    values: FloatArray
-    inverse: FloatArray
     estimand: Custom
-    shape: tuple[int, ...]
-    bounds: tuple[float, float] = UNBOUNDED
-
-    def support(self, t: int) -> IntArray:
-        """Every unit."""
-        del t
-        return np.arange(self.shape[0])
+    n_codes: int
 
     def influence(self, t: int, units: IntArray) -> FloatArray:
         """``w (A^-1 psi_k)_t``, (len(units), K)."""
-        scores = [self.estimand.user.score(self.values, k)[units] for k in range(self.shape[1])]
+        scores = [self.estimand.user.score(self.values, k)[units] for k in range(self.n_codes)]
         influence: FloatArray = np.column_stack([score @ self.inverse[t] for score in scores])
         weights = self.estimand.weights
         return influence if weights is None else influence * weights[units][:, None]

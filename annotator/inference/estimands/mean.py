@@ -95,7 +95,8 @@ class Mean:
         for name, units in self._members(n_units):
             totals, mass = (overall, overall_mass) if units.size == n_units else self._totals(labels, units)
             if mass <= 0:
-                totals, mass = overall * (units.size / overall_mass), float(units.size)
+                mass = float(units.size if self.weights is None else self.weights[units].sum())
+                totals = overall * (mass / overall_mass)
             for code, outcome in zip(codes, outcomes, strict=True):
                 terms.append(Term("mean", code, name))
                 values.append(float(totals @ outcome) / mass)

@@ -7,8 +7,8 @@ import numpy as np
 
 from annotator.errors import NotEstimableError
 from annotator.inference.estimands import Term
+from annotator.inference.estimands.coefficients import SEPARATED, Coefficients, is_nuisance
 from annotator.inference.estimands.newton import inverse, refuse_no_mass, root
-from annotator.inference.estimands.regression import SEPARATED, UNBOUNDED, is_nuisance
 from annotator.inference.stretches import rows, stretches
 from models.arrays import FloatArray, IntArray
 
@@ -61,23 +61,14 @@ class MultinomialLogit:
         terms = tuple(
             Term(term, k, "", is_nuisance(term, self.terms)) for k in range(1, n_codes) for term in self.terms
         )
-        return MultinomialLogitSolution(terms, theta, inverse(self.name, -slope), self)
+        return MultinomialLogitSolution(terms, theta, inverse(self.name, -slope), len(labels), self)
 
 
 @dataclass(frozen=True)
-class MultinomialLogitSolution:
+class MultinomialLogitSolution(Coefficients):
     """Coefficients, code by code; ``inverse`` is that of minus the derivative of the summed score."""
 
-    terms: tuple[Term, ...]
-    values: FloatArray
-    inverse: FloatArray
     model: MultinomialLogit
-    bounds: tuple[float, float] = UNBOUNDED
-
-    def support(self, t: int) -> IntArray:
-        """Every unit."""
-        del t
-        return np.arange(len(self.model.covariates))
 
     def influence(self, t: int, units: IntArray) -> FloatArray:
         """``w sum_j (A^-1)_t,j x (1[k = j] - p_j)``, (len(units), K)."""

@@ -6,8 +6,8 @@ import numpy as np
 
 from annotator.errors import NotEstimableError
 from annotator.inference.estimands import Reported, Term
+from annotator.inference.estimands.coefficients import UNBOUNDED
 from annotator.inference.estimands.log_scale import exponential
-from annotator.inference.estimands.regression import UNBOUNDED
 from models.arrays import BoolArray, FloatArray, IntArray
 
 

@@ -9,14 +9,12 @@ from scipy import special
 
 from annotator.errors import NotEstimableError
 from annotator.inference.estimands import Term
+from annotator.inference.estimands.coefficients import SEPARATED, Coefficients, is_nuisance
 from annotator.inference.estimands.newton import inverse, refuse_no_mass, root
 from annotator.inference.stretches import rows, stretches
 from models.arrays import FloatArray, IntArray
 
 Link = Literal["identity", "logit", "log"]
-UNBOUNDED = (-np.inf, np.inf)
-SEPARATED = 30.0
-INTERCEPT = "intercept"
 
 
 @dataclass(frozen=True)
@@ -78,8 +76,8 @@ class Regression:
         self._refuse_separation(theta, parts)
         inverted = inverse(self.name, -slope)
         if self.code_covariates is None:
-            return OutcomeRegressionSolution(terms, theta, inverted, self)
-        return RegressionSolution(terms, theta, inverted, self)
+            return OutcomeRegressionSolution(terms, theta, inverted, len(self.covariates), self)
+        return RegressionSolution(terms, theta, inverted, len(self.covariates), self)
 
     def _label_as_outcome(self, labels: FloatArray) -> "Part":
         """Every code has the same covariates, so that labels count through their mass and mean outcome."""
@@ -138,19 +136,10 @@ class Part:
 
 
 @dataclass(frozen=True)
-class RegressionSolution:
-    """Coefficients; ``inverse`` (p, p) is that of minus the derivative of the summed score."""
+class RegressionSolution(Coefficients):
+    """Coefficients of a model with the label among its covariates."""
 
-    terms: tuple[Term, ...]
-    values: FloatArray
-    inverse: FloatArray
     model: Regression
-    bounds: tuple[float, float] = UNBOUNDED
-
-    def support(self, t: int) -> IntArray:
-        """Every unit."""
-        del t
-        return np.arange(len(self.model.covariates))
 
     def influence(self, t: int, units: IntArray) -> FloatArray:
         """``w (A^-1 x_k)_t (o - mean(x_k theta))`` for each code, (len(units), K)."""
@@ -167,19 +156,10 @@ class RegressionSolution:
 
 
 @dataclass(frozen=True)
-class OutcomeRegressionSolution:
+class OutcomeRegressionSolution(Coefficients):
     """Coefficients of a model whose outcome is the label."""
 
-    terms: tuple[Term, ...]
-    values: FloatArray
-    inverse: FloatArray
     model: Regression
-    bounds: tuple[float, float] = UNBOUNDED
-
-    def support(self, t: int) -> IntArray:
-        """Every unit."""
-        del t
-        return np.arange(len(self.model.covariates))
 
     def outcome(self, t: int) -> FloatArray:
         """The outcome of each code, (K,)."""
@@ -215,11 +195,6 @@ def equations(theta: FloatArray, parts: Sequence[Part], link: Link) -> tuple[Flo
             score += x @ (part.total[stretch] - mass * mean)
             slope -= (x * (mass * change)) @ x.T
     return score, slope
-
-
-def is_nuisance(term: str, terms: Sequence[str]) -> bool:
-    """Whether a coefficient is the intercept beside others."""
-    return term == INTERCEPT and len(terms) > 1
 
 
 def mean_and_change(linear: FloatArray, link: Link) -> tuple[FloatArray, FloatArray]:
