@@ -7,6 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from annotator import label_sets
+
 CodeName = Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=r"^\S(.*\S)?$")]
 
 
@@ -22,9 +24,10 @@ class Code(BaseModel):
 
 
 class Codebook(BaseModel):
-    """A question with a closed set of mutually exclusive codes; those of a rating may be numbers.
+    """A question with a closed set of codes; those of a rating may be numbers.
 
-    The order of ``labels`` is the codebook order: columns, keys and reports follow it.
+    Exactly one code applies to a unit, or any number of them where the type is ``multilabel``. The order of
+    ``labels`` is the codebook order: columns, keys and reports follow it.
 
     >>> book = Codebook(question="Is it polite?", type="binary",
     ...                 labels=[Code(name="polite"), Code(name="impolite")])
@@ -35,7 +38,7 @@ class Codebook(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     question: Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
-    type: Literal["binary", "categorical", "ordinal", "numeric"] = "categorical"
+    type: Literal["binary", "categorical", "ordinal", "numeric", "multilabel"] = "categorical"
     labels: Annotated[tuple[Code, ...], Field(min_length=2)]
 
     @model_validator(mode="after")
@@ -46,6 +49,8 @@ class Codebook(BaseModel):
             raise ValueError(f"each code needs a name of its own; given twice: {', '.join(doubled)}")
         if self.type == "binary" and len(self.labels) != 2:
             raise ValueError(f"a binary codebook has two codes, this one has {len(self.labels)}")
+        if self.is_multilabel:
+            self._refuse_names_of_sets()
         given = [code.value is not None for code in self.labels]
         if any(given) and not all(given):
             raise ValueError("give every code a `value`, or none")
@@ -53,6 +58,34 @@ class Codebook(BaseModel):
             for code in self.labels:
                 _number(code.name)
         return self
+
+    def _refuse_names_of_sets(self) -> None:
+        for code in self.labels:
+            if label_sets.SEPARATOR in code.name or code.name.casefold() == label_sets.NONE:
+                raise ValueError(
+                    f"in a multilabel codebook no code may be called '{code.name}': "
+                    f"labels are written 'one{label_sets.SEPARATOR}other', or '{label_sets.NONE}'"
+                )
+            if code.value is not None:
+                raise ValueError("the codes of a multilabel codebook have no `value`")
+
+    @property
+    def is_multilabel(self) -> bool:
+        """Whether any number of codes, also none, may apply to one unit."""
+        return self.type == "multilabel"
+
+    def spell(self, label: str) -> str | None:
+        """A label as the tables write it, from one in other case or order; None if it is no label.
+
+        >>> book = Codebook(question="Which?", type="multilabel", labels=[Code(name="A"), Code(name="B")])
+        >>> book.spell("b; a"), book.spell("None"), book.spell("c")
+        ('A;B', 'none', None)
+        """
+        if self.is_multilabel:
+            codes = label_sets.split(label, self.names)
+            return None if codes is None else label_sets.join(codes, self.names)
+        folded = label.strip().casefold()
+        return next((name for name in self.names if name.casefold() == folded), None)
 
     @property
     def names(self) -> tuple[str, ...]:
