@@ -77,7 +77,7 @@ clean: down
 # The local version is cut off torch: the pin then means "the build for this machine".
 lock: $(APP)/.installed
 	sed -i.bak '/^torch==/d' requirements/app.lock
-	$(APP)/bin/uv pip compile pyproject.toml --extra dev --extra parity --python-version 3.11 --no-annotate \
+	$(APP)/bin/uv pip compile pyproject.toml --extra dev --extra parity --extra dask --extra ray --python-version 3.11 --no-annotate \
 		--no-header --no-emit-index-url --no-emit-find-links --quiet -o requirements/app.lock
 	sed -i.bak 's/^\(torch==[^+]*\)+.*/\1/' requirements/app.lock && rm requirements/app.lock.bak
 	$(APP)/bin/uv pip compile requirements/label-studio.in --no-annotate --no-header --no-emit-index-url \
