@@ -124,7 +124,7 @@ class LabelStudio:
             for annotation in row["annotations"]
         ]
         coders = self._coders() if pairs else {}
-        return codes_frame(codes_of(pairs, coders, self._codebook.names))
+        return codes_frame(codes_of(pairs, coders, self._codebook))
 
     @property
     def _project(self) -> dict[str, Any]:

@@ -8,9 +8,11 @@ import re
 import xml.etree.ElementTree as ET
 from html import escape
 
+from annotator import label_sets
 from annotator.codebook import Code, Codebook
 
 CONTROL = "code"
+NO_CODE = Code(name=label_sets.NONE, definition="No code applies.", value=None)
 TEXT = "text"
 # Label Studio's own order of keys for choices; the letters left out belong to its other commands.
 KEYS = "1234567890qwetasdfgzxcvbyiopjklnm"
@@ -50,7 +52,10 @@ STYLE = """
 
 
 def labeling_config(codebook: Codebook) -> str:
-    """The labelling configuration: one text, one question, one code to choose, a key for each code."""
+    """The labelling configuration: one text, one question, a key for each code.
+
+    One code is to be chosen, or any number of them, `label_sets.NONE` being a choice of its own then.
+    """
     page = ET.Element("View", className="coding")
     ET.SubElement(page, "Style").text = STYLE
     question = ET.SubElement(page, "View", className="question")
@@ -62,14 +67,19 @@ def labeling_config(codebook: Codebook) -> str:
         "Choices",
         name=CONTROL,
         toName=TEXT,
-        choice="single-radio",
+        choice="multiple" if codebook.is_multilabel else "single-radio",
         showInline="false",
         required="true",
-        requiredMessage="Choose one code first.",
+        requiredMessage="Choose a code first.",
     )
-    for index, code in enumerate(codebook.labels):
+    for index, code in enumerate(_shown(codebook)):
         ET.SubElement(codes, "Choice", _choice(code, index))
     return ET.tostring(page, encoding="unicode")
+
+
+def _shown(codebook: Codebook) -> tuple[Code, ...]:
+    """The codes to choose from; that none applies has to be said, or it would look like an oversight."""
+    return (*codebook.labels, NO_CODE) if codebook.is_multilabel else codebook.labels
 
 
 def key(index: int) -> str | None:
@@ -86,10 +96,13 @@ def instruction(codebook: Codebook) -> str:
 
     Label Studio drops styles and the indentation of lists, so line breaks are the layout.
     """
-    rows = "".join(_instruction_row(code, index) for index, code in enumerate(codebook.labels))
+    rows = "".join(_instruction_row(code, index) for index, code in enumerate(_shown(codebook)))
+    task = "press the key of the <b>one</b> code that fits best"
+    if codebook.is_multilabel:
+        task = f"press the key of <b>every</b> code that applies, or of <b>{label_sets.NONE}</b>"
     return (
         f"<h3>{_html(codebook.question)}</h3>"
-        "<p>Read the text, press the key of the <b>one</b> code that fits best, then <b>Ctrl + Enter</b> "
+        f"<p>Read the text, {task}, then <b>Ctrl + Enter</b> "
         "(Cmd + Enter on a Mac) to submit. Judge by the text alone. Skip only a text that nobody could "
         "code.</p>"
         f"{rows}"

@@ -26,7 +26,7 @@ class ReplayCoding:
 
     def __init__(self, codes: Mapping[str, Any], codebook: Codebook) -> None:
         self._codes = codes
-        self._names = frozenset(codebook.names)
+        self._codebook = codebook
 
     @property
     def address(self) -> str:
@@ -73,11 +73,12 @@ class ReplayCoding:
 
     def _code(self, unit_id: str) -> str:
         code = self._codes.get(unit_id)
-        name = "" if pd.isna(code) else str(code)
-        if name not in self._names:
-            found = f"{name!r}, which is not in the codebook" if name else "none"
+        text = "" if pd.isna(code) else str(code)
+        label = self._codebook.spell(text) if text else None
+        if label is None:
+            found = f"{text!r}, which is not in the codebook" if text else "nothing"
             raise CorpusError(
                 f"unit {unit_id!r} has no usable human code: on record is {found}",
-                hint=f"Every unit needs one of: {', '.join(sorted(self._names))}.",
+                hint=f"Every unit needs {self._codebook.choices}.",
             )
-        return name
+        return label

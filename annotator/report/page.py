@@ -1,6 +1,7 @@
 """The report: one self-contained HTML page that says what was found, how, and at what cost."""
 
 import math
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -14,6 +15,7 @@ from annotator.report import figures
 from annotator.seeds import generator
 from annotator.stages.collect import stored_codes
 from annotator.workspace import CORPUS, ESTIMATES, Workspace, gold, ledger
+from models.arrays import IntArray
 from models.calibration import CalibrationIntervals, calibration_intervals
 from models.error_map import ErrorMap
 
@@ -28,11 +30,10 @@ FLAGS = {
 }
 
 
-def page(workspace: Workspace, n_rounds: int, error_map: ErrorMap) -> str:
-    """The report as of ``n_rounds`` closed rounds, as HTML text."""
+def page(workspace: Workspace, n_rounds: int, error_maps: Sequence[ErrorMap]) -> str:
+    """The report as of ``n_rounds`` closed rounds, as HTML text; ``error_maps`` are one a facet."""
     study = workspace.study
     estimates = workspace.store.read_frame(ESTIMATES)
-    calibration = error_map.calibration
     return (
         _environment()
         .get_template("page.html.j2")
@@ -46,9 +47,7 @@ def page(workspace: Workspace, n_rounds: int, error_map: ErrorMap) -> str:
             flags={
                 flag: words for flag, words in FLAGS.items() if estimates["flags"].str.contains(flag).any()
             },
-            error_map=error_map,
-            scores=_scores(workspace, n_rounds, error_map),
-            reliability=_picture(figures.reliability_diagram(calibration)) if calibration else None,
+            maps=_maps(workspace, n_rounds, error_maps),
             rounds=[_round(workspace, number) for number in range(1, n_rounds + 1)],
             coders=_coders(workspace, n_rounds),
             machines=[_machine(workspace, machine.name) for machine in study.machine],
@@ -56,11 +55,29 @@ def page(workspace: Workspace, n_rounds: int, error_map: ErrorMap) -> str:
     )
 
 
-def _scores(workspace: Workspace, n_rounds: int, error_map: ErrorMap) -> CalibrationIntervals | None:
+def _maps(workspace: Workspace, n_rounds: int, error_maps: Sequence[ErrorMap]) -> list[dict[str, Any]]:
+    """The error map of each facet: its code where there are several, its scores, its reliability diagram."""
+    golds = evidence.gold_codes(workspace, n_rounds)
+    codes = workspace.study.codebook.names if len(error_maps) > 1 else [""]
+    return [
+        {
+            "code": code,
+            "error_map": error_map,
+            "scores": _scores(workspace, n_rounds, error_map, gold),
+            "picture": _picture(figures.reliability_diagram(error_map.calibration))
+            if error_map.calibration
+            else None,
+        }
+        for code, error_map, gold in zip(codes, error_maps, golds, strict=True)
+    ]
+
+
+def _scores(
+    workspace: Workspace, n_rounds: int, error_map: ErrorMap, gold: IntArray
+) -> CalibrationIntervals | None:
     """Intervals of the map's Brier score and calibration error."""
     if error_map.calibration is None:
         return None
-    gold = evidence.gold_codes(workspace, n_rounds)
     coded = gold >= 0
     return calibration_intervals(
         error_map.out_of_fold,

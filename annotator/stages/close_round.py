@@ -1,12 +1,12 @@
 """Stage: the codes of a round become gold, and the round is closed."""
 
 import numpy as np
-import pandas as pd
 
 from annotator import evidence, schema
 from annotator.coding.gold import form_gold
 from annotator.errors import AnnotatorError
-from annotator.sampling.campaign import predict_round
+from annotator.facets import facets
+from annotator.sampling.rounds import predict_round
 from annotator.seeds import generator
 from annotator.stages.collect import outstanding, stored_codes
 from annotator.workspace import Workspace, gold, predictions, tasks
@@ -25,7 +25,7 @@ def close_round(workspace: Workspace, round_number: int) -> str:
         stored_codes(workspace, round_number),
         sorted(set(sent["unit_id"]) - evidence.given_up(workspace, round_number)),
         dict(zip(sent["unit_id"], sent["overlap"], strict=True)),
-        workspace.study.codebook.names,
+        workspace.study.codebook,
         generator(workspace.study, round_number, "gold"),
     )
     _predict(workspace, round_number, dict(zip(labels["unit_id"], labels["label"], strict=True)))
@@ -35,21 +35,30 @@ def close_round(workspace: Workspace, round_number: int) -> str:
 
 
 def _predict(workspace: Workspace, round_number: int, labels: dict[str, str]) -> None:
-    """Keep the probabilities (N, K) that the round's estimate uses."""
-    names = workspace.study.codebook.names
+    """Keep the probabilities that the round's estimate uses, one column a code."""
     said, design = evidence.machine(workspace), evidence.drawn_in(workspace, round_number)
-    new = evidence.code_index(workspace.units["unit_id"].map(labels), names)
-    error_map = evidence.fit_map(workspace, said, round_number - 1) if round_number > 1 else None
-    prediction = predict_round(
-        evidence.campaign(workspace, said, []),
-        np.where(design.drawn, new, evidence.gold_codes(workspace, round_number - 1)),
+    new = workspace.units["unit_id"].map(labels)
+    before = evidence.gold_codes(workspace, round_number - 1)
+    error_maps = evidence.error_maps(workspace, said, round_number - 1) if round_number > 1 else None
+    probabilities = predict_round(
+        evidence.campaign(workspace, said),
+        [
+            np.where(design.drawn, facet.index(new), codes)
+            for facet, codes in zip(facets(workspace.study.codebook), before, strict=True)
+        ],
         fold=design.stratum,
-        error_map=error_map,
+        error_maps=error_maps,
         rng=generator(workspace.study, round_number, "cross_fit"),
     )
-    rows = pd.DataFrame(prediction, columns=list(names))
+    rows = evidence.prediction_columns(workspace, probabilities)
     rows.insert(0, "unit_id", workspace.units["unit_id"])
-    about = "cross-fitted over the folds of the round" + (f": {error_map.candidate}" if error_map else "")
+    about = "cross-fitted over the folds of the round"
+    if error_maps:
+        about = f"{about}: {', '.join(error_map.candidate for error_map in error_maps)}"
     workspace.write(
-        predictions(round_number), rows, schema.predictions(names), round=round_number, error_map=about
+        predictions(round_number),
+        rows,
+        schema.predictions(workspace.study.codebook.names),
+        round=round_number,
+        error_map=about,
     )

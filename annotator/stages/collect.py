@@ -51,9 +51,7 @@ def outstanding(workspace: Workspace, round_number: int) -> pd.DataFrame:
     overlap = dict(zip(sent["unit_id"], sent["overlap"], strict=True))
     if workspace.store.exists(nonresponse(round_number)):
         overlap = {}
-    return gold_rules.outstanding(
-        stored_codes(workspace, round_number), overlap, workspace.study.codebook.names
-    )
+    return gold_rules.outstanding(stored_codes(workspace, round_number), overlap, workspace.study.codebook)
 
 
 def merge(known: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:

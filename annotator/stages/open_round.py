@@ -1,12 +1,15 @@
 """Stage: decide who can be drawn with which probability, draw, and write it down before anyone is asked."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from annotator import evidence, schema
 from annotator.budget import round_sizes
-from annotator.sampling.campaign import open_first_round, open_later_round, round_weights
+from annotator.sampling.campaign import round_weights
 from annotator.sampling.design import Design
+from annotator.sampling.rounds import open_first_round, open_later_round
 from annotator.seeds import stream_seed
 from annotator.workspace import Workspace, ledger
 from models.candidates import INTERCEPT
@@ -16,7 +19,7 @@ from models.error_map import ErrorMap
 def open_round(workspace: Workspace, round_number: int) -> str:
     """Write ``ledger.parquet``. Everything that decides the draw comes from the machine and earlier gold."""
     said = evidence.machine(workspace)
-    campaign = evidence.campaign(workspace, said, evidence.estimands(workspace))
+    campaign = evidence.campaign(workspace, said, evidence.asked(workspace))
     seed = stream_seed(workspace.study, round_number, "draw")
     rng = np.random.default_rng(seed)
     sizes = round_sizes(workspace, round_number - 1)
@@ -25,10 +28,10 @@ def open_round(workspace: Workspace, round_number: int) -> str:
         design = open_first_round(campaign, budget, rng)
         about_map = "none yet: it is fitted when this round is coded"
     else:
-        error_map = evidence.fit_map(workspace, said, round_number - 1)
+        error_maps = evidence.error_maps(workspace, said, round_number - 1)
         gold = evidence.gold_codes(workspace, round_number - 1)
-        design = open_later_round(campaign, error_map, gold, budget, rng)
-        about_map = describe_map(error_map)
+        design = open_later_round(campaign, error_maps, gold, budget, rng)
+        about_map = _describe_maps(workspace, error_maps)
     workspace.write(
         ledger(round_number),
         _ledger_rows(workspace, round_number, design, seed),
@@ -62,7 +65,15 @@ def _ledger_rows(workspace: Workspace, round_number: int, design: Design, seed: 
     )
 
 
-def describe_map(error_map: ErrorMap) -> str:
+def _describe_maps(workspace: Workspace, error_maps: Sequence[ErrorMap]) -> str:
+    """All maps in one line, each with its code where there are several."""
+    if len(error_maps) == 1:
+        return _describe_map(error_maps[0])
+    names = workspace.study.codebook.names
+    return "; ".join(f"{name}: {_describe_map(of)}" for name, of in zip(names, error_maps, strict=True))
+
+
+def _describe_map(error_map: ErrorMap) -> str:
     """The map in one line for people: which candidate, how much better than none."""
     base, chosen = (
         next(loss.log_loss for loss in error_map.losses if loss.candidate == name)

@@ -21,8 +21,8 @@ def publish(workspace: Workspace, n_rounds: int) -> str:
 
 def write_report(workspace: Workspace, n_rounds: int) -> None:
     """Write ``report.html`` as of ``n_rounds`` closed rounds."""
-    error_map = evidence.corpus_map(workspace, evidence.machine(workspace), n_rounds)
-    workspace.store.write_bytes(REPORT, page(workspace, n_rounds, error_map).encode())
+    error_maps = evidence.corpus_maps(workspace, evidence.machine(workspace), n_rounds)
+    workspace.store.write_bytes(REPORT, page(workspace, n_rounds, error_maps).encode())
 
 
 def is_current(workspace: Workspace, n_rounds: int) -> bool:

@@ -204,7 +204,7 @@ def test_what_is_no_code_does_not_become_one(
     assert strange in caplog.text
     assert "aliens" in caplog.text
     need = dict.fromkeys(sent["unit_id"], 1)
-    lacking = gold.outstanding(codes.reset_index(), need, BOOK.names)["unit_id"]
+    lacking = gold.outstanding(codes.reset_index(), need, BOOK)["unit_id"]
     assert set(lacking) == {strange, skipped, drafted, untouched}
 
 
@@ -221,7 +221,7 @@ def test_coders_together_give_each_unit_its_codes(
             PASSWORD,
             answers=truth,
             error_rate=0.2,
-            codes=BOOK.names,
+            codebook=BOOK,
             rng=np.random.default_rng(number),
         )
         for number, account in enumerate(accounts)
@@ -247,7 +247,7 @@ def test_coders_together_give_each_unit_its_codes(
     assert 0 < (codes["label"] != codes["unit_id"].map(truth)).sum() < 30
     assert (codes["lead_time"] > 0).all()
     pd.testing.assert_frame_equal(service.collect(sent), codes)
-    assert gold.is_complete(codes, overlap.to_dict(), BOOK.names)
+    assert gold.outstanding(codes, overlap.to_dict(), BOOK).empty
 
 
 def test_a_second_coder_is_still_asked_when_the_first_was_faster_than_the_overlap(
