@@ -52,6 +52,8 @@ CODES = pa.schema(
         ("annotation_id", pa.int64()),
         ("updated_at", pa.timestamp("us", tz="UTC")),
         ("skipped", pa.bool_()),
+        ("cannot_code", pa.string()),
+        ("note", pa.string()),
     ]
 )
 

@@ -84,6 +84,9 @@ class ReplayMachine(Section):
 Machine = Annotated[OpenAIMachine | TransformersMachine | ReplayMachine, Field(discriminator="kind")]
 
 
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True)]
+
+
 class LabelStudioCoding(Section):
     """People code in Label Studio."""
 
@@ -91,6 +94,16 @@ class LabelStudioCoding(Section):
     url: str | None = Field(None, description="the one `annotator up` started when absent")
     overlap: float = Field(0.15, ge=0, le=1, description="share of units coded by two people")
     blind: Literal[True] = True
+    cannot_code: tuple[Reason, ...] = Field((), description="reasons a coder may give for giving no code")
+    note: bool = Field(False, description="room for a note beside the codes")
+    content_warning: str = Field("", description="shown to coders before anything else")
+    break_after: int | None = Field(None, ge=1, description="minutes")
+    daily_limit: int | None = Field(None, ge=1, description="texts a coder a day")
+
+    @model_validator(mode="after")
+    def _reasons_are_distinct(self) -> Self:
+        _refuse_doubles("reasons under cannot_code", list(self.cannot_code))
+        return self
 
 
 class ReplayCoding(Section):

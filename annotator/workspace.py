@@ -52,6 +52,11 @@ def codes(round_number: int) -> str:
     return f"rounds/{round_number:03d}/codes.parquet"
 
 
+def code_changes(round_number: int) -> str:
+    """What coders said before they changed it."""
+    return f"rounds/{round_number:03d}/code_changes.parquet"
+
+
 def nonresponse(round_number: int) -> str:
     """The drawn units that nobody coded, where a round was closed without them."""
     return f"rounds/{round_number:03d}/nonresponse.parquet"

@@ -3,6 +3,7 @@
 import os
 
 from annotator import corpus, services
+from annotator.coding.form import Form
 from annotator.coding.label_studio import LabelStudio
 from annotator.coding.protocol import CodingService
 from annotator.coding.replay import ReplayCoding
@@ -20,10 +21,21 @@ def build(workspace: Workspace) -> CodingService:
     match study.coding:
         case LabelStudioCoding() as section:
             url, token = _address_and_token(study, section)
-            return LabelStudio(url, token, study.name, study.codebook, study_id=workspace.study_id)
+            return LabelStudio(url, token, study.name, _form(study, section), study_id=workspace.study_id)
         case ReplaySection(column=column):
             rows = corpus.read(study, [column]).units
             return ReplayCoding(dict(zip(rows["unit_id"], rows[column], strict=True)), study.codebook)
+
+
+def _form(study: Study, section: LabelStudioCoding) -> Form:
+    return Form(
+        codebook=study.codebook,
+        cannot_code=section.cannot_code,
+        note=section.note,
+        content_warning=section.content_warning,
+        break_after=section.break_after,
+        daily_limit=section.daily_limit,
+    )
 
 
 def _address_and_token(study: Study, section: LabelStudioCoding) -> tuple[str, str]:

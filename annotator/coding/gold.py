@@ -1,7 +1,7 @@
 """From what coders said to one label a unit."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -66,17 +66,39 @@ def form_gold(
 
 
 def outstanding(codes: pd.DataFrame, overlap: Mapping[str, int], codebook: Codebook) -> pd.DataFrame:
-    """The units of ``overlap`` with fewer codes than they need: ``unit_id, have, need, reason``."""
-    given = _valid(codes, codebook)
+    """The units of ``overlap`` with fewer answers than they need: ``unit_id, have, need, reason``.
+
+    An answer is a label, or a reason for giving none.
+    """
+    given, declined = _valid(codes, codebook), _declined(codes)
     skippers = codes.loc[codes["skipped"].astype(bool)].groupby("unit_id")["coder"].nunique()
     answered = set(codes.loc[~codes["skipped"].astype(bool), "unit_id"])
     rows = []
     for unit, need in overlap.items():
-        have = len(given.get(unit, ()))
-        if have < need:
-            reason = _reason(have, need, int(skippers.get(unit, 0)), unit in answered)
+        have, reasons = len(given.get(unit, ())), declined.get(unit, [])
+        if have + len(reasons) < need:
+            reason = _reason(have + len(reasons), need, int(skippers.get(unit, 0)), unit in answered)
             rows.append((unit, have, need, reason))
     return pd.DataFrame(rows, columns=["unit_id", "have", "need", "reason"])
+
+
+def uncodable(codes: pd.DataFrame, units: Iterable[str], codebook: Codebook) -> pd.DataFrame:
+    """The units that coders could give no label, ``unit_id, reason``; one label of a coder outweighs that."""
+    given, declined = _valid(codes, codebook), _declined(codes)
+    rows = [
+        (unit, f"cannot code: {', '.join(dict.fromkeys(declined[unit]))}")
+        for unit in units
+        if unit in declined and unit not in given
+    ]
+    return pd.DataFrame(rows, columns=["unit_id", "reason"])
+
+
+def _declined(codes: pd.DataFrame) -> dict[str, list[str]]:
+    """Unit to the reasons its coders gave for giving no label, one a coder."""
+    if "cannot_code" not in codes:
+        return {}
+    said = codes[codes["cannot_code"].notna()].drop_duplicates(["unit_id", "coder"], keep="last")
+    return {str(unit): sorted(rows["cannot_code"]) for unit, rows in said.groupby("unit_id")}
 
 
 def _valid(codes: pd.DataFrame, codebook: Codebook) -> dict[str, list[str]]:

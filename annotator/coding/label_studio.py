@@ -13,8 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from annotator.codebook import Codebook
 from annotator.coding.annotations import codes_of
+from annotator.coding.form import Form
 from annotator.coding.label_studio_client import Client, NotFoundError, TokenAuth
 from annotator.coding.label_studio_project import find_or_create
 from annotator.coding.protocol import Task, codes_frame, tasks_frame
@@ -38,7 +38,7 @@ class LabelStudio:
         url: str,
         token: str,
         study_name: str,
-        codebook: Codebook,
+        form: Form,
         *,
         study_id: str,
         patience: float = 20.0,
@@ -46,7 +46,7 @@ class LabelStudio:
         self._client = Client(url, TokenAuth(token), patience=patience)
         self._study_name = study_name
         self._study_id = study_id
-        self._codebook = codebook
+        self._form = form
         self._found: dict[str, Any] | None = None
         self._finding = threading.Lock()
 
@@ -100,37 +100,42 @@ class LabelStudio:
             for position, task in enumerate(tasks)
         )
 
-    def missing(self, tasks: pd.DataFrame) -> list[str]:
-        """The units of ``tasks`` whose task is gone (deleted by hand); ``send`` makes them anew."""
-        if tasks.empty:
+    def missing(self, round_number: int, tasks: pd.DataFrame) -> list[str]:
+        """The units of ``tasks`` whose task is gone (deleted by hand); ``send`` makes them anew.
+
+        One small request as long as none is.
+        """
+        if tasks.empty or self._count(round_number) >= len(tasks):
             return []
-        there = {row["data"].get("unit_id") for row in self._from(int(tasks["task_id"].min()), _TASK_FIELDS)}
+        there = {row["data"].get("unit_id") for row in self._tasks_of(round_number)}
         return [unit for unit in tasks["unit_id"] if unit not in there]
 
-    def collect(self, tasks: pd.DataFrame) -> pd.DataFrame:
+    def collect(self, tasks: pd.DataFrame, since: pd.Timestamp | None = None) -> pd.DataFrame:
         """All codes of these units, one row a coder and unit. Raises ServiceError.
 
         Units are found by their id in the task's data, so a task that was made anew counts and a task
-        that was deleted or stripped of its unit id gives no row. Costs one request a thousand tasks
-        from the first task of the round on.
+        that was deleted or stripped of its unit id gives no row. Costs one request a thousand tasks that have
+        been changed since then, or that are there from the first task of the round on.
         """
         if tasks.empty:
             return codes_frame([])
         wanted = set(tasks["unit_id"])
+        changed = [] if since is None else [_filter("updated_at", "greater", _moment(since), "Datetime")]
+        first = int(tasks["task_id"].min())
         pairs = [
             (row["data"]["unit_id"], annotation)
-            for row in self._from(int(tasks["task_id"].min()), _CODE_FIELDS, fields="all")
+            for row in self._list(changed, _CODE_FIELDS, after=first - 1, fields="all")
             if row["data"].get("unit_id") in wanted
             for annotation in row["annotations"]
         ]
         coders = self._coders() if pairs else {}
-        return codes_frame(codes_of(pairs, coders, self._codebook))
+        return codes_frame(codes_of(pairs, coders, self._form.codebook))
 
     @property
     def _project(self) -> dict[str, Any]:
         with self._finding:
             if self._found is None:
-                self._found = find_or_create(self._client, self._study_name, self._study_id, self._codebook)
+                self._found = find_or_create(self._client, self._study_name, self._study_id, self._form)
             return self._found
 
     def _coders(self) -> dict[int, str]:
@@ -189,9 +194,6 @@ class LabelStudio:
     def _count(self, round_number: int) -> int:
         return int(self._page([_of_round(round_number)], "id", size=1)["total"])
 
-    def _from(self, task_id: int, include: str, fields: str = "task_only") -> Iterator[dict[str, Any]]:
-        return self._list([], include, after=task_id - 1, fields=fields)
-
     def _list(
         self, filters: list[dict[str, Any]], include: str, after: int = 0, fields: str = "task_only"
     ) -> Iterator[dict[str, Any]]:
@@ -222,6 +224,10 @@ class LabelStudio:
 
 def _of_round(round_number: int) -> dict[str, Any]:
     return _filter("data.round", "equal", str(round_number), "String")
+
+
+def _moment(when: pd.Timestamp) -> str:
+    return when.tz_convert("UTC").strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _filter(field: str, operator: str, value: Any, kind: str) -> dict[str, Any]:

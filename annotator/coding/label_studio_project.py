@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from annotator.codebook import Codebook
+from annotator.coding.form import Form
 from annotator.coding.label_studio_client import Client
 from annotator.coding.labeling_config import instruction, labeling_config, printable
 
@@ -16,7 +16,7 @@ _ONCE = {"max_retries": 0}  # an unanswered creation is looked for, not repeated
 _FIELDS = ",".join(["id", "description", "maximum_annotations", *_BLIND])
 
 
-def find_or_create(client: Client, study_name: str, study_id: str, codebook: Codebook) -> dict[str, Any]:
+def find_or_create(client: Client, study_name: str, study_id: str, form: Form) -> dict[str, Any]:
     """The study's project with its id and settings; the lowest id where there are several.
 
     A creation whose answer was lost is found by the next call. Two processes that create at the same
@@ -25,12 +25,12 @@ def find_or_create(client: Client, study_name: str, study_id: str, codebook: Cod
     mark = f"[annotator study {study_id}]"
     project = _find(client, mark)
     if project is None:
-        new = _new(study_name, mark, codebook)
+        new = _new(study_name, mark, form)
         mine = client.through_sdk(lambda sdk: sdk.projects.create(**new, request_options=_ONCE)).id
         project = _find(client, mark)
         if project is None or project["id"] != mine:
             client.delete(f"/api/projects/{mine}/")
-            return find_or_create(client, study_name, study_id, codebook)
+            return find_or_create(client, study_name, study_id, form)
     if any(project[setting] != wanted for setting, wanted in _BLIND.items()):
         client.patch(f"/api/projects/{project['id']}/", _BLIND)
     return project
@@ -47,17 +47,18 @@ def _find(client: Client, mark: str) -> dict[str, Any] | None:
         page += 1
 
 
-def _new(study_name: str, mark: str, codebook: Codebook) -> dict[str, Any]:
+def _new(study_name: str, mark: str, form: Form) -> dict[str, Any]:
     return {
         # Label Studio wants 3 to 50 characters.
         "title": printable(study_name)[:50].ljust(3, "."),
         "description": f"Coding for a study. Please leave the next words in place: {mark}",
-        "label_config": labeling_config(codebook),
-        "expert_instruction": instruction(codebook),
+        "label_config": labeling_config(form),
+        "expert_instruction": instruction(form),
         "show_instruction": True,
         "show_skip_button": True,
         "enable_empty_annotation": False,
-        "sampling": "Sequential sampling",
+        # Another order for every coder, in which a text that two of them code cannot be told.
+        "sampling": "Uniform sampling",
         "skip_queue": "REQUEUE_FOR_OTHERS",
         "maximum_annotations": 1,
         **_BLIND,

@@ -6,14 +6,27 @@ as XML where it stands in the labelling configuration.
 
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from html import escape
 
 from annotator import label_sets
-from annotator.codebook import Code, Codebook
+from annotator.codebook import Code
+from annotator.coding.form import CANNOT_CODE, Form
 
 CONTROL = "code"
+NOTE = "note"
+LONGEST_SCALE = 11
 NO_CODE = Code(name=label_sets.NONE, definition="No code applies.", value=None)
 TEXT = "text"
+_NOTE = {
+    "name": NOTE,
+    "toName": "text",
+    "placeholder": "Note (optional)",
+    "rows": "2",
+    "maxSubmissions": "1",
+    "editable": "true",
+    "showSubmitButton": "false",
+}
 # Label Studio's own order of keys for choices; the letters left out belong to its other commands.
 KEYS = "1234567890qwetasdfgzxcvbyiopjklnm"
 # What XML cannot carry at all.
@@ -42,6 +55,11 @@ STYLE = """
 .coding .codes label span span:has(.lsf-hint) { display: flex; gap: 0.6rem; }
 .coding .codes .lsf-hint { order: -1; top: 0; flex: none; min-width: 1.6rem; white-space: nowrap;
   font: 600 0.9rem/1.65 monospace; opacity: 0.85; }
+.coding.scale { grid-template-columns: minmax(0, 1fr); }
+.coding.scale .codes { position: sticky; bottom: 0; top: auto; max-height: none; padding: 0.25rem 0;
+  background: var(--color-neutral-background, inherit); }
+.coding.scale .codes .lsf-choices { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; }
+.coding.scale .codes .lsf-choice { width: auto; }
 .lsf-sidepanels:has(.coding) { padding-right: 0 !important; padding-left: 0 !important; }
 .lsf-sidepanels:has(.coding) .lsf-sidepanels__wrapper { display: none; }
 @media (max-width: 60rem) {
@@ -51,35 +69,49 @@ STYLE = """
 """
 
 
-def labeling_config(codebook: Codebook) -> str:
-    """The labelling configuration: one text, one question, a key for each code.
+def labeling_config(form: Form) -> str:
+    """The labelling configuration: one text, one question, a key for each answer, room for a note.
 
-    One code is to be chosen, or any number of them, `label_sets.NONE` being a choice of its own then.
+    One code is to be chosen, or any number of them, `label_sets.NONE` being a choice of its own then. Codes
+    that are steps of a scale stand side by side in their order.
     """
-    page = ET.Element("View", className="coding")
+    codebook = form.codebook
+    is_scale = codebook.type in {"ordinal", "numeric"} and len(codebook.labels) <= LONGEST_SCALE
+    page = ET.Element("View", className="coding scale" if is_scale else "coding")
     ET.SubElement(page, "Style").text = STYLE
     question = ET.SubElement(page, "View", className="question")
+    if form.content_warning:
+        ET.SubElement(question, "Header", value=_literal(form.content_warning), size="5")
     ET.SubElement(question, "Header", value=_literal(codebook.question))
     unit = ET.SubElement(page, "View", className="unit")
     ET.SubElement(unit, "Text", name=TEXT, value="$text", valueType="text", saveTextResult="no")
+    answers = ET.SubElement(page, "View", className="codes")
     codes = ET.SubElement(
-        ET.SubElement(page, "View", className="codes"),
+        answers,
         "Choices",
         name=CONTROL,
         toName=TEXT,
         choice="multiple" if codebook.is_multilabel else "single-radio",
-        showInline="false",
+        showInline="true" if is_scale else "false",
         required="true",
         requiredMessage="Choose a code first.",
     )
-    for index, code in enumerate(_shown(codebook)):
+    for index, code in enumerate(_shown(form)):
         ET.SubElement(codes, "Choice", _choice(code, index))
+    if form.note:
+        ET.SubElement(answers, "TextArea", _NOTE)
     return ET.tostring(page, encoding="unicode")
 
 
-def _shown(codebook: Codebook) -> tuple[Code, ...]:
-    """The codes to choose from; that none applies has to be said, or it would look like an oversight."""
-    return (*codebook.labels, NO_CODE) if codebook.is_multilabel else codebook.labels
+def _shown(form: Form) -> list[Code]:
+    """What there is to choose from.
+
+    That no code applies has to be said, or it would look like an oversight.
+    """
+    shown = list(form.codebook.labels)
+    if form.codebook.is_multilabel:
+        shown.append(NO_CODE)
+    return [*shown, *(Code(name=f"{CANNOT_CODE}{reason}", value=None) for reason in form.cannot_code)]
 
 
 def key(index: int) -> str | None:
@@ -91,22 +123,33 @@ def key(index: int) -> str | None:
     return KEYS[index] if index < len(KEYS) else None
 
 
-def instruction(codebook: Codebook) -> str:
-    """The codebook as a page of HTML: question, codes, keys, definitions, examples.
+def instruction(form: Form) -> str:
+    """The codebook as a page of HTML: warning, question, codes, keys, definitions, examples.
 
     Label Studio drops styles and the indentation of lists, so line breaks are the layout.
     """
-    rows = "".join(_instruction_row(code, index) for index, code in enumerate(_shown(codebook)))
+    rows = "".join(_instruction_row(code, index) for index, code in enumerate(_shown(form)))
+    warning = f"<p><b>{_html(form.content_warning)}</b></p>" if form.content_warning else ""
+    return f"{warning}<h3>{_html(form.codebook.question)}</h3><p>{' '.join(_how_to(form))}</p>{rows}"
+
+
+def _how_to(form: Form) -> Iterator[str]:
     task = "press the key of the <b>one</b> code that fits best"
-    if codebook.is_multilabel:
+    if form.codebook.is_multilabel:
         task = f"press the key of <b>every</b> code that applies, or of <b>{label_sets.NONE}</b>"
-    return (
-        f"<h3>{_html(codebook.question)}</h3>"
-        f"<p>Read the text, {task}, then <b>Ctrl + Enter</b> "
-        "(Cmd + Enter on a Mac) to submit. Judge by the text alone. Skip only a text that nobody could "
-        "code.</p>"
-        f"{rows}"
-    )
+    yield f"Read the text, {task}, then <b>Ctrl + Enter</b> (Cmd + Enter on a Mac) to submit."
+    yield "Judge by the text alone."
+    if form.cannot_code:
+        yield "If nobody could code a text, say why with one of the last choices; do not skip it."
+    else:
+        yield "Skip only a text that nobody could code."
+    if form.note:
+        yield "After a note press Tab first."
+    yield "A code can be changed later: open the text again, correct it and press Update."
+    if form.break_after:
+        yield f"Please take a break after {form.break_after} minutes."
+    if form.daily_limit:
+        yield f"Please code at most {form.daily_limit:,} texts a day."
 
 
 def printable(text: str) -> str:

@@ -33,8 +33,9 @@ class ReplayCoding:
         """Nobody has to go anywhere."""
         return ""
 
-    def missing(self, tasks: pd.DataFrame) -> list[str]:
+    def missing(self, round_number: int, tasks: pd.DataFrame) -> list[str]:
         """Nothing can get lost."""
+        del round_number, tasks
         return []
 
     def describe(self) -> str:
@@ -56,8 +57,9 @@ class ReplayCoding:
             for position, task in enumerate(tasks)
         )
 
-    def collect(self, tasks: pd.DataFrame) -> pd.DataFrame:
+    def collect(self, tasks: pd.DataFrame, since: pd.Timestamp | None = None) -> pd.DataFrame:
         """The codes on record of these units. Raises CorpusError where a unit has no valid code."""
+        del since
         return codes_frame(
             {
                 "unit_id": unit_id,
@@ -67,6 +69,8 @@ class ReplayCoding:
                 "annotation_id": task_id,
                 "updated_at": _WHEN,
                 "skipped": False,
+                "cannot_code": None,
+                "note": None,
             }
             for unit_id, task_id in zip(tasks["unit_id"], tasks["task_id"], strict=True)
         )

@@ -9,17 +9,22 @@ from annotator.facets import facets
 from annotator.sampling.rounds import predict_round
 from annotator.seeds import generator
 from annotator.stages.collect import outstanding, stored_codes
-from annotator.workspace import Workspace, gold, predictions, tasks
+from annotator.stages.give_up import leave_out, uncodable
+from annotator.workspace import Workspace, gold, nonresponse, predictions, tasks
 
 
 def close_round(workspace: Workspace, round_number: int) -> str:
     """Write ``predictions.parquet``, cross-fitted over the round's folds, and then ``gold.parquet``.
 
-    A unit that nobody coded keeps the round open: it is never left out silently.
+    A unit that nobody coded keeps the round open: it is never left out silently. One that coders said cannot
+    be coded is left out aloud (`leave_out`).
     """
     waiting = outstanding(workspace, round_number)
     if not waiting.empty:
         raise AnnotatorError(f"round {round_number} cannot be closed: {len(waiting)} units lack codes")
+    declined = uncodable(workspace, round_number)
+    if not declined.empty and not workspace.store.exists(nonresponse(round_number)):
+        leave_out(workspace, round_number, declined)
     sent = workspace.store.read_frame(tasks(round_number)).sort_values("unit_id")
     labels, _ = form_gold(
         stored_codes(workspace, round_number),
@@ -31,7 +36,8 @@ def close_round(workspace: Workspace, round_number: int) -> str:
     _predict(workspace, round_number, dict(zip(labels["unit_id"], labels["label"], strict=True)))
     workspace.write(gold(round_number), labels, schema.GOLD, round=round_number)
     how = ", ".join(f"{count} {name}" for name, count in labels["how"].value_counts().items())
-    return f"{len(labels)} gold labels ({how})"
+    left_out = f"; {len(declined)} units could not be coded" if len(declined) else ""
+    return f"{len(labels)} gold labels ({how}){left_out}"
 
 
 def _predict(workspace: Workspace, round_number: int, labels: dict[str, str]) -> None:

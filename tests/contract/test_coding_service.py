@@ -12,6 +12,7 @@ import pytest
 from annotator import schema
 from annotator.codebook import Code, Codebook
 from annotator.coding.accounts import ensure_account
+from annotator.coding.form import Form
 from annotator.coding.label_studio import LabelStudio
 from annotator.coding.protocol import CodingService, Task
 from annotator.coding.replay import ReplayCoding
@@ -43,7 +44,7 @@ def case(request: pytest.FixtureRequest, book: Codebook) -> Case:
         return Case(ReplayCoding(truth, book), lambda: None, truth)
     running = request.getfixturevalue("label_studio")
     url, token = running.label_studio_url, running.credentials().token
-    service = LabelStudio(url, token, "contract", book, study_id=uuid.uuid4().hex)
+    service = LabelStudio(url, token, "contract", Form(book), study_id=uuid.uuid4().hex)
 
     def code_everything() -> int:
         email, password = "contract@example.com", "coder-password-1"
@@ -77,7 +78,7 @@ def test_a_round_from_sending_to_codes(case: Case) -> None:
     assert sent["task_id"].is_monotonic_increasing
     assert sent["task_id"].is_unique
     pd.testing.assert_frame_equal(service.send(1, TASKS), sent)
-    assert service.missing(sent) == []
+    assert service.missing(1, sent) == []
 
     case.code_everything()
     codes = service.collect(sent)

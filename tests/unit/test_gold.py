@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from annotator.codebook import Code, Codebook
-from annotator.coding.gold import form_gold, outstanding
+from annotator.coding.gold import form_gold, outstanding, uncodable
 
 BOOK = Codebook(question="?", labels=[Code(name=name) for name in ("yes", "no", "unclear")])
 
@@ -134,3 +134,13 @@ def test_two_who_disagree_about_a_set_are_one_of_them_by_lot() -> None:
 def test_a_set_with_an_unknown_code_is_no_label() -> None:
     lacking = outstanding(codes(("u", "ann", "a;x"), ("u", "ben", "c;a")), {"u": 1}, SETS)
     assert lacking["reason"].tolist() == ["answered, but with no code of the codebook"]
+
+
+def test_a_reason_for_no_code_is_an_answer_but_outweighed_by_a_code() -> None:
+    rows = codes(("u", "ann", None), ("v", "ann", None), ("v", "ben", "no"), ("w", "ann", None))
+    rows = rows.assign(cannot_code=["garbled", "garbled", None, None])
+    lacking = outstanding(rows, {"u": 1, "v": 2, "w": 1}, BOOK)
+    assert lacking["unit_id"].tolist() == ["w"]
+    assert uncodable(rows, ["u", "v", "w"], BOOK).to_numpy().tolist() == [["u", "cannot code: garbled"]]
+    gold, _ = form_gold(rows, ["v"], {"v": 2}, BOOK, np.random.default_rng(0))
+    assert gold.to_numpy().tolist() == [["v", "no", "single"]]
