@@ -17,7 +17,11 @@ class Coders:
     def __init__(self, monkeypatch):
         self.late, self.changes, self.asked = set(), {}, []
         self._collect = ReplayCoding.collect
-        monkeypatch.setattr(ReplayCoding, "collect", lambda service, *given: self.collect(service, *given))
+
+        def instead(service, *given):
+            return self.collect(service, *given)
+
+        monkeypatch.setattr(ReplayCoding, "collect", instead)
 
     def collect(self, service, tasks, since=None):
         self.asked.append(since)
