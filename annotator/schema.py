@@ -36,6 +36,7 @@ LEDGER = pa.schema(
         ("drawn", pa.bool_()),
         ("purpose", pa.string()),
         ("seed", pa.int64()),
+        ("preannotated", pa.bool_()),
     ]
 )
 
@@ -52,6 +53,7 @@ CODES = pa.schema(
         ("annotation_id", pa.int64()),
         ("updated_at", pa.timestamp("us", tz="UTC")),
         ("skipped", pa.bool_()),
+        ("preannotated", pa.bool_()),
         ("cannot_code", pa.string()),
         ("note", pa.string()),
     ]

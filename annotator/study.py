@@ -93,7 +93,13 @@ class LabelStudioCoding(Section):
     kind: Literal["label_studio"]
     url: str | None = Field(None, description="the one `annotator up` started when absent")
     overlap: float = Field(0.15, ge=0, le=1, description="share of units coded by two people")
-    blind: Literal[True] = True
+    blind: bool = Field(True, description="false shows coders the first machine annotator's label")
+    anchoring: float = Field(
+        0.0,
+        ge=0,
+        le=0.5,
+        description="share of units shown with that label in a blind study, to measure its pull",
+    )
     cannot_code: tuple[Reason, ...] = Field((), description="reasons a coder may give for giving no code")
     note: bool = Field(False, description="room for a note beside the codes")
     content_warning: str = Field("", description="shown to coders before anything else")
@@ -104,6 +110,17 @@ class LabelStudioCoding(Section):
     def _reasons_are_distinct(self) -> Self:
         _refuse_doubles("reasons under cannot_code", list(self.cannot_code))
         return self
+
+    @model_validator(mode="after")
+    def _an_arm_needs_another(self) -> Self:
+        if self.anchoring and not self.blind:
+            raise ValueError("`anchoring` compares with units coded blind: leave `blind` true")
+        return self
+
+    @property
+    def shown(self) -> float:
+        """Share of units that coders see with a machine label."""
+        return self.anchoring if self.blind else 1.0
 
 
 class ReplayCoding(Section):

@@ -46,6 +46,7 @@ def _row(
         "annotation_id": annotation["id"],
         "updated_at": pd.Timestamp(annotation["updated_at"]),
         "skipped": skipped,
+        "preannotated": annotation.get("parent_prediction") is not None,
         "cannot_code": _reason(chosen),
         "note": "\n".join(_values(annotation, NOTE, "text")) or None,
     }

@@ -35,6 +35,7 @@ def _form(study: Study, section: LabelStudioCoding) -> Form:
         content_warning=section.content_warning,
         break_after=section.break_after,
         daily_limit=section.daily_limit,
+        suggests=section.shown > 0,
     )
 
 

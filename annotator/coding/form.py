@@ -25,6 +25,8 @@ class Form:
         Minutes of coding after which the instructions ask for a break.
     daily_limit : int, optional
         Texts a coder should do a day at most.
+    suggests : bool
+        Whether some texts come with the label of a machine.
     """
 
     codebook: Codebook
@@ -33,3 +35,4 @@ class Form:
     content_warning: str = ""
     break_after: int | None = None
     daily_limit: int | None = None
+    suggests: bool = False

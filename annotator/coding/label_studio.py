@@ -1,8 +1,8 @@
-"""People code in Label Studio: one project a study, one task a unit, blind.
+"""People code in Label Studio: one project a study, one task a unit.
 
-A task carries the text, the unit's id and the round, and nothing else: no covariate, no machine label,
-no prediction. How many coders a unit needs is the task's ``overlap``, which the labelling page does not
-show.
+A task carries the text, the unit's id and the round, and nothing else: no covariate, and no machine label
+unless the study shows it, as a prediction that comes pre-selected. How many coders a unit needs is the
+task's ``overlap``, which the labelling page does not show.
 """
 
 import json
@@ -13,17 +13,20 @@ from typing import Any
 
 import pandas as pd
 
+from annotator import label_sets
+from annotator.codebook import Codebook
 from annotator.coding.annotations import codes_of
 from annotator.coding.form import Form
 from annotator.coding.label_studio_client import Client, NotFoundError, TokenAuth
 from annotator.coding.label_studio_project import find_or_create
+from annotator.coding.labeling_config import chosen
 from annotator.coding.protocol import Task, codes_frame, tasks_frame
 from annotator.errors import ServiceError
 
 _PAGE = 1000
 _TASK_FIELDS = "id,data,overlap,total_annotations,cancelled_annotations"
 # Named fields only: with every field the same list takes twenty times as long.
-_CODE_FIELDS = "id,data,annotations,completed_by,result,was_cancelled,updated_at,lead_time"
+_CODE_FIELDS = "id,data,annotations,completed_by,result,was_cancelled,updated_at,lead_time,parent_prediction"
 
 
 class LabelStudio:
@@ -146,7 +149,10 @@ class LabelStudio:
         data = [{"text": task.text, "unit_id": task.unit_id, "round": str(round_number)} for task in tasks]
         answer = self._client.post(
             f"/api/projects/{self.project_id}/import",
-            [{"data": fields} for fields in data],
+            [
+                {"data": fields, **_prediction(task.suggestion, self._form.codebook)}
+                for fields, task in zip(data, tasks, strict=True)
+            ],
             return_task_ids="true",
         )
         overlap = self._project["maximum_annotations"]
@@ -220,6 +226,13 @@ class LabelStudio:
             fields=fields,
         )
         return page
+
+
+def _prediction(suggestion: str | None, codebook: Codebook) -> dict[str, Any]:
+    if suggestion is None:
+        return {}
+    choices = suggestion.split(label_sets.SEPARATOR) if codebook.is_multilabel else [suggestion]
+    return {"predictions": [{"model_version": "machine", "result": [chosen(choices)]}]}
 
 
 def _of_round(round_number: int) -> dict[str, Any]:

@@ -6,14 +6,9 @@ from annotator.coding.form import Form
 from annotator.coding.label_studio_client import Client
 from annotator.coding.labeling_config import instruction, labeling_config, printable
 
-# Coders never see predictions or each other's answers, whatever somebody may have switched on by hand.
-_BLIND = {
-    "show_collab_predictions": False,
-    "show_annotation_history": False,
-    "evaluate_predictions_automatically": False,
-}
+_SEEING = ("show_collab_predictions", "show_annotation_history", "evaluate_predictions_automatically")
 _ONCE = {"max_retries": 0}  # an unanswered creation is looked for, not repeated
-_FIELDS = ",".join(["id", "description", "maximum_annotations", *_BLIND])
+_FIELDS = ",".join(["id", "description", "maximum_annotations", *_SEEING])
 
 
 def find_or_create(client: Client, study_name: str, study_id: str, form: Form) -> dict[str, Any]:
@@ -31,9 +26,15 @@ def find_or_create(client: Client, study_name: str, study_id: str, form: Form) -
         if project is None or project["id"] != mine:
             client.delete(f"/api/projects/{mine}/")
             return find_or_create(client, study_name, study_id, form)
-    if any(project[setting] != wanted for setting, wanted in _BLIND.items()):
-        client.patch(f"/api/projects/{project['id']}/", _BLIND)
+    wanted = _what_coders_see(form)
+    if any(project[setting] != value for setting, value in wanted.items()):
+        client.patch(f"/api/projects/{project['id']}/", wanted)
     return project
+
+
+def _what_coders_see(form: Form) -> dict[str, bool]:
+    """Never each other's answers, and a machine's only where the study says so, whatever is set by hand."""
+    return {setting: form.suggests and setting == "show_collab_predictions" for setting in _SEEING}
 
 
 def _find(client: Client, mark: str) -> dict[str, Any] | None:
@@ -61,5 +62,5 @@ def _new(study_name: str, mark: str, form: Form) -> dict[str, Any]:
         "sampling": "Uniform sampling",
         "skip_queue": "REQUEUE_FOR_OTHERS",
         "maximum_annotations": 1,
-        **_BLIND,
+        **_what_coders_see(form),
     }

@@ -6,8 +6,9 @@ as XML where it stands in the labelling configuration.
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
+from typing import Any
 
 from annotator import label_sets
 from annotator.codebook import Code
@@ -123,6 +124,11 @@ def key(index: int) -> str | None:
     return KEYS[index] if index < len(KEYS) else None
 
 
+def chosen(choices: Sequence[str]) -> dict[str, Any]:
+    """An answer as Label Studio keeps it."""
+    return {"from_name": CONTROL, "to_name": TEXT, "type": "choices", "value": {"choices": list(choices)}}
+
+
 def instruction(form: Form) -> str:
     """The codebook as a page of HTML: warning, question, codes, keys, definitions, examples.
 
@@ -138,7 +144,11 @@ def _how_to(form: Form) -> Iterator[str]:
     if form.codebook.is_multilabel:
         task = f"press the key of <b>every</b> code that applies, or of <b>{label_sets.NONE}</b>"
     yield f"Read the text, {task}, then <b>Ctrl + Enter</b> (Cmd + Enter on a Mac) to submit."
-    yield "Judge by the text alone."
+    yield (
+        "Some texts come with the suggestion of a machine, which may be wrong: judge by the text alone."
+        if form.suggests
+        else "Judge by the text alone."
+    )
     if form.cannot_code:
         yield "If nobody could code a text, say why with one of the last choices; do not skip it."
     else:

@@ -12,11 +12,12 @@ from annotator import schema
 
 @dataclass(frozen=True)
 class Task:
-    """A unit to be coded: its text, and by how many different coders."""
+    """A unit to be coded: its text, by how many different coders, and what they are shown as a suggestion."""
 
     unit_id: str
     text: str
     overlap: int = 1
+    suggestion: str | None = None
 
 
 class CodingService(Protocol):

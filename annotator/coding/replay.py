@@ -69,6 +69,7 @@ class ReplayCoding:
                 "annotation_id": task_id,
                 "updated_at": _WHEN,
                 "skipped": False,
+                "preannotated": False,
                 "cannot_code": None,
                 "note": None,
             }

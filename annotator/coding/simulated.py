@@ -16,7 +16,7 @@ from annotator import label_sets
 from annotator.codebook import Codebook
 from annotator.coding.accounts import Account
 from annotator.coding.label_studio_client import NotFoundError
-from annotator.coding.labeling_config import CONTROL, TEXT
+from annotator.coding.labeling_config import chosen
 from annotator.errors import ServiceError, ServiceUnavailableError
 from annotator.progress import Progress, silent
 
@@ -105,14 +105,11 @@ class SimulatedCoder:
 
     def _submit(self, task: dict[str, Any]) -> bool:
         unit_id = task["data"]["unit_id"]
-        chosen = {
-            "from_name": CONTROL,
-            "to_name": TEXT,
-            "type": "choices",
-            "value": {"choices": self._choices(unit_id)},
-        }
         rng = np.random.default_rng([self._seed, _number(f"time {unit_id}")])
-        body = {"result": [chosen], "lead_time": round(float(rng.lognormal(2.2, 0.5)), 2)}
+        body = {
+            "result": [chosen(self._choices(unit_id))],
+            "lead_time": round(float(rng.lognormal(2.2, 0.5)), 2),
+        }
         try:
             self._signed_in(lambda: self._account.client.post(f"/api/tasks/{task['id']}/annotations/", body))
         except (ServiceUnavailableError, NotFoundError):

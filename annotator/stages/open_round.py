@@ -10,8 +10,10 @@ from annotator.budget import round_sizes
 from annotator.sampling.campaign import round_weights
 from annotator.sampling.design import Design
 from annotator.sampling.rounds import open_first_round, open_later_round
-from annotator.seeds import stream_seed
+from annotator.seeds import generator, stream_seed
+from annotator.study import LabelStudioCoding
 from annotator.workspace import Workspace, ledger
+from models.arrays import BoolArray
 from models.candidates import INTERCEPT
 from models.error_map import ErrorMap
 
@@ -32,16 +34,17 @@ def open_round(workspace: Workspace, round_number: int) -> str:
         gold = evidence.gold_codes(workspace, round_number - 1)
         design = open_later_round(campaign, error_maps, gold, budget, rng)
         about_map = _describe_maps(workspace, error_maps)
+    rows = _ledger_rows(workspace, round_number, design, seed)
     workspace.write(
         ledger(round_number),
-        _ledger_rows(workspace, round_number, design, seed),
+        rows,
         schema.LEDGER,
         round=round_number,
         reason=design.reason,
         uniform_mix=design.uniform_mix,
         round_weight=float(round_weights(campaign, sizes)[round_number - 1]),
         error_map=about_map,
-        blind=True,
+        blind=not rows["preannotated"].any(),
     )
     return f"{int(design.drawn.sum())} units drawn ({design.reason})"
 
@@ -60,9 +63,23 @@ def _ledger_rows(workspace: Workspace, round_number: int, design: Design, seed: 
             if design.picked is None
             else np.where(design.picked, "training", "estimate"),
             "seed": seed,
+            "preannotated": _preannotated(workspace, round_number, design),
         },
         copy=False,
     )
+
+
+def _preannotated(workspace: Workspace, round_number: int, design: Design) -> BoolArray:
+    """Whether coders will see the first machine annotator's label, (m,): of a random share of those drawn."""
+    coding = workspace.study.coding
+    share = coding.shown if isinstance(coding, LabelStudioCoding) else 0.0
+    shown = np.zeros(design.units.size, dtype=bool)
+    if share:
+        labels = workspace.machine_labels(workspace.study.machine[0].name)["label"]
+        able = np.flatnonzero(design.drawn & labels.notna().to_numpy()[design.units])
+        rng = generator(workspace.study, round_number, "preannotated")
+        shown[rng.choice(able, size=round(share * able.size), replace=False)] = True
+    return shown
 
 
 def _describe_maps(workspace: Workspace, error_maps: Sequence[ErrorMap]) -> str:

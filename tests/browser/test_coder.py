@@ -207,3 +207,28 @@ def test_nothing_can_be_submitted_without_a_code(page: Page, service: LabelStudi
     page.keyboard.press("3")
     expect(page.get_by_role("radio").nth(2)).to_be_checked()
     assert service.collect(sent).empty
+
+
+def test_a_suggestion_is_preselected_where_the_study_shows_it_and_nowhere_else(
+    page: Page, label_studio: Services
+) -> None:
+    url, token = label_studio.label_studio_url, label_studio.credentials().token
+    form = Form(BOOK, cannot_code=("garbled",), suggests=True)
+    service = LabelStudio(url, token, "suggestions", form, study_id=uuid.uuid4().hex)
+    sent = service.send(1, [Task("shown", "Rents!", 1, "other"), Task("blind", "Hospitals!")])
+    open_task(page, service)
+    for _ in sent["unit_id"]:
+        # The order is random: the text says which task this is.
+        expect(page.get_by_text("Rents!").or_(page.get_by_text("Hospitals!")).first).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        codes = page.locator(".coding").get_by_role("radio")
+        expect(codes).to_have_count(len(BOOK.labels) + 1)
+        is_shown = page.get_by_text("Rents!").is_visible()
+        assert codes.nth(2).is_checked() == is_shown
+        page.keyboard.press("1")
+        expect(codes.nth(0)).to_be_checked()
+        submit(page)
+        page.wait_for_timeout(1000)
+    found = service.collect(sent).set_index("unit_id")
+    assert found["preannotated"].to_dict() == {"shown": True, "blind": False}
+    assert set(found["label"]) == {"economy"}
