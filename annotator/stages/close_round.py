@@ -4,16 +4,18 @@ import numpy as np
 import pandas as pd
 
 from annotator import evidence, schema
-from annotator.coding.gold import form_gold
+from annotator.coding import gold_rule
 from annotator.errors import AnnotatorError
 from annotator.sampling.campaign import predict_round
 from annotator.seeds import generator
 from annotator.stages.collect import outstanding, stored_codes
-from annotator.workspace import Workspace, gold, predictions, tasks
+from annotator.workspace import Workspace, gold, posteriors, predictions, tasks
 
 
 def close_round(workspace: Workspace, round_number: int) -> str:
     """Write ``predictions.parquet``, cross-fitted over the round's folds, and then ``gold.parquet``.
+
+    Where a model forms the gold, ``posteriors.parquet`` keeps the probabilities behind it.
 
     A unit that nobody coded keeps the round open: it is never left out silently.
     """
@@ -21,15 +23,22 @@ def close_round(workspace: Workspace, round_number: int) -> str:
     if not waiting.empty:
         raise AnnotatorError(f"round {round_number} cannot be closed: {len(waiting)} units lack codes")
     sent = workspace.store.read_frame(tasks(round_number)).sort_values("unit_id")
-    labels, _ = form_gold(
+    earlier = [stored_codes(workspace, number) for number in range(1, round_number)]
+    labels, behind = gold_rule.apply(
+        workspace.study.coding.gold,
         stored_codes(workspace, round_number),
-        sorted(set(sent["unit_id"]) - evidence.given_up(workspace, round_number)),
-        dict(zip(sent["unit_id"], sent["overlap"], strict=True)),
-        workspace.study.codebook.names,
-        generator(workspace.study, round_number, "gold"),
+        pd.concat([schema.CODES.empty_table().to_pandas(), *earlier]),
+        drawn=sorted(set(sent["unit_id"]) - evidence.given_up(workspace, round_number)),
+        overlap=dict(zip(sent["unit_id"], sent["overlap"], strict=True)),
+        codebook=workspace.study.codebook,
+        rng=generator(workspace.study, round_number, "gold"),
     )
     _predict(workspace, round_number, dict(zip(labels["unit_id"], labels["label"], strict=True)))
-    workspace.write(gold(round_number), labels, schema.GOLD, round=round_number)
+    if behind is not None:
+        kept = schema.predictions(workspace.study.codebook.names)
+        workspace.write(posteriors(round_number), behind, kept, round=round_number)
+    rule = workspace.study.coding.gold.rule
+    workspace.write(gold(round_number), labels, schema.GOLD, round=round_number, rule=rule)
     how = ", ".join(f"{count} {name}" for name, count in labels["how"].value_counts().items())
     return f"{len(labels)} gold labels ({how})"
 
