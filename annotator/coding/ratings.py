@@ -52,9 +52,12 @@ class Ratings:
     def of(self, units: Sequence[str]) -> "Ratings":
         """The same of some units, in their order; a unit that nobody coded has no code."""
         row = {unit: at for at, unit in enumerate(self.units)}
-        at = np.array([row.get(unit, -1) for unit in units], dtype=np.int64)
-        given = np.where(at[:, None] >= 0, self.given[at], False) if len(self.units) else self.given[:0]
-        return Ratings(tuple(units), self.coders, given, self.carries[at] & given[:, :, None])
+        at = np.array([row.get(unit, len(row)) for unit in units], dtype=np.int64)
+        given, carries = (
+            np.concatenate([part, np.zeros((1, *part.shape[1:]), dtype=bool)])[at]
+            for part in (self.given, self.carries)
+        )
+        return Ratings(tuple(units), self.coders, given, carries)
 
 
 def ratings(codes: pd.DataFrame, codebook: Codebook) -> Ratings:
@@ -72,7 +75,8 @@ def ratings(codes: pd.DataFrame, codebook: Codebook) -> Ratings:
     """
     latest = codes.loc[~codes["skipped"].astype(bool)].drop_duplicates(["unit_id", "coder"], keep="last")
     sets = {label: _codes_of(label, codebook) for label in latest["label"].dropna().unique()}
-    usable = latest[[sets.get(label) is not None for label in latest["label"]]]
+    is_label = [sets.get(label) is not None for label in latest["label"]]
+    usable = latest[np.array(is_label, dtype=bool)]
     unit, units = pd.factorize(usable["unit_id"], sort=True)
     coder, coders = pd.factorize(usable["coder"], sort=True)
     given = np.zeros((len(units), len(coders)), dtype=bool)
