@@ -136,7 +136,7 @@ def status(study: StudyPath, as_json: Json = False) -> None:
     if found.coding_address:
         console.out.print(f"coding at {found.coding_address}", soft_wrap=True)
     for each in found.rounds:
-        left = f"waiting for {each.n_drawn - each.n_coded}, {each.n_codes_left} codes"
+        left = f"waiting for {each.n_drawn - each.n_coded} ({each.n_codes_left} codes)"
         state = "closed" if each.is_closed else left
         console.out.print(f"round {each.number}: {each.n_coded} of {each.n_drawn} units coded, {state}")
     if found.hours_left:
