@@ -79,6 +79,8 @@ def measurement_error(people: pd.DataFrame, rule: str) -> list[str]:
             "Gold is the likeliest code by the model of Dawid and Skene, which expects "
             f"{doubt['value']:.1%} of it to be wrong; the estimates rest on that model."
         )
+    if rule == "expert":
+        sentences.append("Units that a named expert coded carry the expert's code: this concerns the others.")
     return sentences
 
 
