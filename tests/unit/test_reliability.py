@@ -5,12 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import several_coders
 import small_study
 
-from annotator import evidence, schema
+from annotator import evidence, label_sets, schema
+from annotator.codebook import Code, Codebook
+from annotator.coding.ratings import label_ratings, ratings
 from annotator.coding.reliability import against_others, krippendorff_alpha
+from annotator.coding.reliability.coded import Coded
+from annotator.coding.reliability.table import reliability_table
 from annotator.report import reliability as told
 from annotator.stages.publish import is_current, publish
 from annotator.stages.reliability import coded, reliability
@@ -247,3 +252,46 @@ def test_weights_of_the_corpus_count(tmp_path: Path) -> None:
     own = frame.set_index("id")["w"].loc[list(material.people.units)].to_numpy()
     pi = evidence.drawn_with(workspace, 1)[workspace.position.loc[list(material.people.units)]]
     assert material.weights == pytest.approx(own / pi * len(own) / (own / pi).sum())
+
+
+def test_sets_of_codes_are_measured_as_wholes_and_code_by_code() -> None:
+    book = Codebook(
+        question="Which?", type="multilabel", labels=[Code(name=name) for name in ("a", "b", "c")]
+    )
+    rng = np.random.default_rng(1)
+    units = [f"u{at:03d}" for at in range(90)]
+    truth = rng.random((90, 3)) < [0.5, 0.3, 0.2]
+
+    def said(error: float) -> list[str]:
+        flipped = truth ^ (rng.random(truth.shape) < error)
+        return [label_sets.join(np.array(book.names)[row].tolist(), book.names) for row in flipped]
+
+    people = pd.DataFrame(
+        [
+            {"unit_id": unit, "coder": coder, "label": label, "skipped": False}
+            for coder in ("ann", "ben", "cy")
+            for unit, label in zip(units, said(0.05), strict=True)
+        ]
+    )
+    labels = pd.Series([*said(0.1)[:80], *[None] * 10], dtype=object)
+    material = Coded(
+        codebook=book,
+        people=ratings(people, book).of(units),
+        gold=label_ratings(units, pd.Series(said(0.0)), book, "gold"),
+        machines=label_ratings(units, labels, book, "gpt"),
+        rounds=np.repeat([1, 2, 3], 30),
+        weights=np.ones(90),
+        doubt=np.full(90, np.nan),
+    )
+    rows = reliability_table(material, lambda number, _: np.random.default_rng(number))
+    assert pa.Table.from_pandas(rows, schema=schema.RELIABILITY, preserve_index=False).num_rows == len(rows)
+    of_b = material.people.of_code(1)
+    found = one(rows, statistic="alpha_nominal", label="b")["value"]
+    assert found == pytest.approx(krippendorff_alpha(of_b, 2).value)
+    exact = np.mean([len({*row}) == 1 for row in material.said])
+    assert one(rows, statistic="percent_agreement")["value"] >= exact
+    assert not ((rows["statistic"] == "gwet_ac1") & (rows["label"] == "")).any()
+    machine = one(rows, statistic="cohen_kappa", label="b", annotator="gpt", other="gold")
+    assert machine["n"] == 80
+    assert machine["note"] == "10 units without a machine label left out"
+    assert rows[rows["statistic"] == "alt_test_winning_rate"]["value"].notna().all()
