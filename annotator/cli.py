@@ -135,11 +135,12 @@ def status(study: StudyPath, as_json: Json = False) -> None:
         console.out.print(f"ended: {found.ended_because}")
     if found.coding_address:
         console.out.print(f"coding at {found.coding_address}", soft_wrap=True)
-    for number, n_drawn, n_coded, is_closed in (
-        (r.number, r.n_drawn, r.n_coded, r.is_closed) for r in found.rounds
-    ):
-        state = "closed" if is_closed else f"waiting for {n_drawn - n_coded}"
-        console.out.print(f"round {number}: {n_coded} of {n_drawn} units coded, {state}")
+    for each in found.rounds:
+        left = f"waiting for {each.n_drawn - each.n_coded} ({each.n_codes_left} codes)"
+        state = "closed" if each.is_closed else left
+        console.out.print(f"round {each.number}: {each.n_coded} of {each.n_drawn} units coded, {state}")
+    if found.hours_left:
+        console.out.print(f"about {found.hours_left:.1f} hours of coding left in this round")
     for frame, title in ((found.coders, "Coders"), (found.machines, "Machine annotators")):
         if not frame.empty:
             console.show_frame(frame, title)

@@ -93,6 +93,23 @@ ESTIMATES = pa.schema(
     ]
 )
 
+RELIABILITY = pa.schema(
+    [
+        ("round", pa.int32()),
+        ("statistic", pa.string()),
+        ("value", pa.float64()),
+        ("ci_low", pa.float64()),
+        ("ci_high", pa.float64()),
+        ("n", pa.int64()),
+        ("scope", pa.string()),
+        ("weighting", pa.string()),
+        ("label", pa.string()),
+        ("coder", pa.string()),
+        ("other", pa.string()),
+        ("annotator", pa.string()),
+        ("note", pa.string()),
+    ]
+)
 
 SIMULATION = pa.schema(
     [

@@ -1,10 +1,13 @@
 """`annotator status`: where a study stands, as plain data."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from annotator import schema
+from annotator.coding.effort import effort, median_seconds
 from annotator.stages.collect import outstanding, stored_codes
 from annotator.state import Step, n_closed_rounds, next_step, reason_to_end
 from annotator.workspace import CORPUS, ESTIMATES, Workspace, ledger, tasks
@@ -12,12 +15,16 @@ from annotator.workspace import CORPUS, ESTIMATES, Workspace, ledger, tasks
 
 @dataclass(frozen=True)
 class RoundStatus:
-    """One opened round: how many units were drawn and how many have all the codes they need."""
+    """One opened round: how many units were drawn, how many have all the codes they need, what is left.
+
+    ``n_codes_left`` counts a unit that two people are to code and nobody has coded twice.
+    """
 
     number: int
     n_drawn: int
     n_coded: int
     is_closed: bool
+    n_codes_left: int
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,7 @@ class Status:
     estimates: pd.DataFrame
     coding_address: str | None
     ended_because: str | None
+    hours_left: float | None
 
     def to_json(self) -> dict[str, Any]:
         """For scripts."""
@@ -47,6 +55,7 @@ class Status:
             "estimates": self.estimates.to_dict("records"),
             "coding_address": self.coding_address,
             "ended_because": self.ended_because,
+            "hours_left": self.hours_left,
         }
 
 
@@ -55,16 +64,18 @@ def status(workspace: Workspace) -> Status:
     opened = _opened_rounds(workspace)
     is_ingested = workspace.store.exists(CORPUS)
     step = next_step(workspace)
+    codes, rounds = _codes(workspace, opened), tuple(_round(workspace, n) for n in range(1, opened + 1))
     return Status(
         study=workspace.study.name,
         next_step=step,
         n_units=len(workspace.units) if is_ingested else None,
-        rounds=tuple(_round(workspace, number) for number in range(1, opened + 1)),
-        coders=_coders(workspace, opened),
+        rounds=rounds,
+        coders=effort(codes),
         machines=machines(workspace) if is_ingested and step.stage != "label" else pd.DataFrame(),
         estimates=latest_estimates(workspace),
         coding_address=coding_address(workspace, opened),
         ended_because=reason_to_end(workspace, n_closed_rounds(workspace)) if step.stage == "done" else None,
+        hours_left=_hours(codes, sum(each.n_codes_left for each in rounds)),
     )
 
 
@@ -87,25 +98,25 @@ def _opened_rounds(workspace: Workspace) -> int:
 
 def _round(workspace: Workspace, number: int) -> RoundStatus:
     n_drawn = int(workspace.store.read_frame(ledger(number))["drawn"].sum())
-    is_sent = workspace.store.exists(tasks(number))
-    waiting = len(outstanding(workspace, number)) if is_sent else n_drawn
-    return RoundStatus(number, n_drawn, n_drawn - waiting, is_closed=number <= n_closed_rounds(workspace))
+    is_closed = number <= n_closed_rounds(workspace)
+    if not workspace.store.exists(tasks(number)):
+        return RoundStatus(number, n_drawn, 0, is_closed, n_codes_left=n_drawn)
+    waiting = outstanding(workspace, number)
+    n_codes_left = int((waiting["need"] - waiting["have"]).sum())
+    return RoundStatus(number, n_drawn, n_drawn - len(waiting), is_closed, n_codes_left)
 
 
-def _coders(workspace: Workspace, opened: int) -> pd.DataFrame:
-    codes = pd.concat(
-        [stored_codes(workspace, number) for number in range(1, opened + 1)] or [pd.DataFrame()]
-    )
-    if codes.empty:
-        return pd.DataFrame(columns=["coder", "n_coded", "n_skipped", "median_seconds"])
-    by_coder = codes.groupby("coder")
-    return pd.DataFrame(
-        {
-            "n_coded": by_coder["skipped"].apply(lambda skipped: int((~skipped).sum())),
-            "n_skipped": by_coder["skipped"].sum().astype(int),
-            "median_seconds": by_coder["lead_time"].median(),
-        }
-    ).reset_index()
+def _codes(workspace: Workspace, opened: int) -> pd.DataFrame:
+    """All codes collected so far."""
+    found = [stored_codes(workspace, number) for number in range(1, opened + 1)]
+    nothing: pd.DataFrame = schema.CODES.empty_table().to_pandas()
+    return pd.concat(found) if found else nothing
+
+
+def _hours(codes: pd.DataFrame, n_codes_left: int) -> float | None:
+    """How long the codes that are left take at the coders' median pace; None where no pace is known."""
+    seconds = median_seconds(codes["lead_time"])
+    return None if math.isnan(seconds) else n_codes_left * seconds / 3600.0
 
 
 def machines(workspace: Workspace) -> pd.DataFrame:

@@ -87,12 +87,29 @@ Machine = Annotated[OpenAIMachine | TransformersMachine | ReplayMachine, Field(d
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True)]
 
 
+class Gold(Section):
+    """How the codes of several people become one label a unit; the codes of ``experts`` settle theirs."""
+
+    rule: Literal["majority", "dawid_skene", "expert"] = "majority"
+    experts: tuple[Column, ...] = ()
+
+    @model_validator(mode="after")
+    def _experts_fit_the_rule(self) -> Self:
+        _refuse_doubles("experts", list(self.experts))
+        if self.rule == "expert" and not self.experts:
+            raise ValueError("the rule `expert` needs `experts`: the coders whose codes win")
+        if self.rule == "majority" and self.experts:
+            raise ValueError("the rule `majority` has no experts: choose `expert` or `dawid_skene`")
+        return self
+
+
 class LabelStudioCoding(Section):
     """People code in Label Studio."""
 
     kind: Literal["label_studio"]
     url: str | None = Field(None, description="the one `annotator up` started when absent")
     overlap: float = Field(0.15, ge=0, le=1, description="share of units coded by two people")
+    gold: Gold = Field(default_factory=Gold)
     blind: bool = Field(True, description="false shows coders the first machine annotator's label")
     anchoring: float = Field(
         0.0,
@@ -128,6 +145,7 @@ class ReplayCoding(Section):
 
     kind: Literal["replay"]
     column: Column
+    gold: Gold = Field(default_factory=Gold)
 
 
 Coding = Annotated[LabelStudioCoding | ReplayCoding, Field(discriminator="kind")]

@@ -21,6 +21,7 @@ PIN = "study.json"
 CORPUS = "corpus.parquet"
 ESTIMATES = "estimates.parquet"
 LABELS = "labels.parquet"
+RELIABILITY = "reliability.parquet"
 REPORT = "report.html"
 SIMULATION = "simulation.parquet"
 SIMULATION_FIGURE = "simulation.svg"
@@ -65,6 +66,11 @@ def nonresponse(round_number: int) -> str:
 def gold(round_number: int) -> str:
     """The one human code of each drawn unit."""
     return f"rounds/{round_number:03d}/gold.parquet"
+
+
+def posteriors(round_number: int) -> str:
+    """The probabilities of each code behind the gold of a round, where a model formed it."""
+    return f"rounds/{round_number:03d}/posteriors.parquet"
 
 
 class Workspace:

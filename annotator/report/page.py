@@ -10,10 +10,13 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from annotator import __version__, evidence
+from annotator.coding.effort import effort
 from annotator.questions import Asked, MeanAsked
 from annotator.report import figures
+from annotator.report.reliability import section
 from annotator.seeds import generator
 from annotator.stages.collect import stored_codes
+from annotator.stages.reliability import reliability
 from annotator.workspace import CORPUS, ESTIMATES, Workspace, gold, ledger
 from models.arrays import IntArray
 from models.calibration import CalibrationIntervals, calibration_intervals
@@ -50,6 +53,7 @@ def page(workspace: Workspace, n_rounds: int, error_maps: Sequence[ErrorMap]) ->
             maps=_maps(workspace, n_rounds, error_maps),
             rounds=[_round(workspace, number) for number in range(1, n_rounds + 1)],
             coders=_coders(workspace, n_rounds),
+            reliability=_reliability(workspace, n_rounds),
             machines=[_machine(workspace, machine.name) for machine in study.machine],
         )
     )
@@ -159,17 +163,14 @@ def _round(workspace: Workspace, number: int) -> dict[str, Any]:
     }
 
 
-def _coders(workspace: Workspace, n_rounds: int) -> list[dict[str, Any]]:
+def _coders(workspace: Workspace, n_rounds: int) -> list[dict[Any, Any]]:
     codes = pd.concat([stored_codes(workspace, number) for number in range(1, n_rounds + 1)])
-    return [
-        {
-            "coder": coder,
-            "n_coded": int((~rows["skipped"]).sum()),
-            "n_skipped": int(rows["skipped"].sum()),
-            "median_seconds": rows["lead_time"].median(),
-        }
-        for coder, rows in codes.groupby("coder")
-    ]
+    return effort(codes).to_dict("records")
+
+
+def _reliability(workspace: Workspace, n_rounds: int) -> dict[str, Any]:
+    shown = section(reliability(workspace, n_rounds), workspace.study)
+    return {**shown, "picture": _picture(shown["picture"]) if shown["picture"] else None}
 
 
 def _machine(workspace: Workspace, annotator: str) -> dict[str, Any]:

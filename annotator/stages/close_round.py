@@ -1,20 +1,23 @@
 """Stage: the codes of a round become gold, and the round is closed."""
 
 import numpy as np
+import pandas as pd
 
 from annotator import evidence, schema
-from annotator.coding.gold import form_gold
+from annotator.coding import gold_rule
 from annotator.errors import AnnotatorError
 from annotator.facets import facets
 from annotator.sampling.rounds import predict_round
 from annotator.seeds import generator
 from annotator.stages.collect import outstanding, stored_codes
 from annotator.stages.give_up import leave_out, uncodable
-from annotator.workspace import Workspace, gold, nonresponse, predictions, tasks
+from annotator.workspace import Workspace, gold, nonresponse, posteriors, predictions, tasks
 
 
 def close_round(workspace: Workspace, round_number: int) -> str:
     """Write ``predictions.parquet``, cross-fitted over the round's folds, and then ``gold.parquet``.
+
+    Where a model forms the gold, ``posteriors.parquet`` keeps the probabilities behind it.
 
     A unit that nobody coded keeps the round open: it is never left out silently. One that coders said cannot
     be coded is left out aloud (`leave_out`).
@@ -26,15 +29,22 @@ def close_round(workspace: Workspace, round_number: int) -> str:
     if not declined.empty and not workspace.store.exists(nonresponse(round_number)):
         leave_out(workspace, round_number, declined)
     sent = workspace.store.read_frame(tasks(round_number)).sort_values("unit_id")
-    labels, _ = form_gold(
+    earlier = [stored_codes(workspace, number) for number in range(1, round_number)]
+    labels, behind = gold_rule.apply(
+        workspace.study.coding.gold,
         stored_codes(workspace, round_number),
-        sorted(set(sent["unit_id"]) - evidence.given_up(workspace, round_number)),
-        dict(zip(sent["unit_id"], sent["overlap"], strict=True)),
-        workspace.study.codebook,
-        generator(workspace.study, round_number, "gold"),
+        pd.concat([schema.CODES.empty_table().to_pandas(), *earlier]),
+        drawn=sorted(set(sent["unit_id"]) - evidence.given_up(workspace, round_number)),
+        overlap=dict(zip(sent["unit_id"], sent["overlap"], strict=True)),
+        codebook=workspace.study.codebook,
+        rng=generator(workspace.study, round_number, "gold"),
     )
     _predict(workspace, round_number, dict(zip(labels["unit_id"], labels["label"], strict=True)))
-    workspace.write(gold(round_number), labels, schema.GOLD, round=round_number)
+    if behind is not None:
+        kept = schema.predictions(workspace.study.codebook.names)
+        workspace.write(posteriors(round_number), behind, kept, round=round_number)
+    rule = workspace.study.coding.gold.rule
+    workspace.write(gold(round_number), labels, schema.GOLD, round=round_number, rule=rule)
     how = ", ".join(f"{count} {name}" for name, count in labels["how"].value_counts().items())
     left_out = f"; {len(declined)} units could not be coded" if len(declined) else ""
     return f"{len(labels)} gold labels ({how}){left_out}"

@@ -16,7 +16,7 @@ from annotator.workspace import Workspace, ledger
 def people_skip(monkeypatch, skipped):
     collect = ReplayCoding.collect
 
-    def without(self, tasks):
+    def without(self, tasks, since=None):
         codes = collect(self, tasks)
         return codes[~codes["unit_id"].map(skipped)].reset_index(drop=True)
 
@@ -95,7 +95,7 @@ def test_what_cannot_be_forced_is_refused(tmp_path, monkeypatch):
 def test_what_coders_say_cannot_be_coded_is_left_out_aloud(tmp_path, monkeypatch):
     collect = ReplayCoding.collect
 
-    def declining(self, tasks):
+    def declining(self, tasks, since=None):
         codes = collect(self, tasks)
         declined = codes["unit_id"].map(lambda unit: int(unit[1:]) % 5 == 0)
         codes.loc[declined, ["label", "cannot_code"]] = [None, "garbled"]
