@@ -326,7 +326,7 @@ def test_the_pull_of_suggestions_is_the_difference_between_two_arms() -> None:
     rows = pd.DataFrame([vars(each) for each in anchoring(material, 1, "so_far", 0.95)])
     rows = rows[rows["weighting"] == "coded"].set_index(["statistic", "label"])
     agreement, share = rows.loc["anchoring_agreement_shift"].iloc[0], rows.loc["anchoring_share_shift", "a"]
-    # Half of what is taken over differs from the truth; "a" are 0.8 of the machine's labels, 0.5 of the truth.
+    # Half of what is taken over is wrong; "a" are 0.8 of the machine's labels, 0.5 of the truth.
     for found, expected in ((agreement, 0.2 * 0.5), (share, 0.2 * 0.3)):
         assert found["ci_low"] < expected < found["ci_high"]
         assert 0 < found["ci_high"] - found["ci_low"] < 0.15
