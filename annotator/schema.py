@@ -22,6 +22,7 @@ MACHINE_LABELS = pa.schema(
         ("cost", pa.float64()),
         ("seconds", pa.float64()),
         ("attempts", pa.int32()),
+        ("signals", pa.map_(pa.string(), pa.float64())),
     ]
 )
 

@@ -10,9 +10,9 @@ from annotator.labeling.protocol import MachineLabel, Status, Unit
 class ReplayAnnotator:
     """Hands out labels that are already there.
 
-    A label is recognised when it is a code of the codebook but for case and surrounding space; any
-    other gives a row of status ``off_codebook``, and none at all (missing, NaN, blank) one of status
-    ``empty``. A confidence outside [0, 1] says nothing and becomes null.
+    A label is recognised when it is a code of the codebook but for case and surrounding space, or a set of
+    codes in whatever order; any other gives a row of status ``off_codebook``, and none at all (missing, NaN,
+    blank) one of status ``empty``. A confidence outside [0, 1] says nothing and becomes null.
 
     Args:
         name: the annotator's name in the table.
@@ -31,7 +31,7 @@ class ReplayAnnotator:
         self.name = name
         self._labels = labels
         self._confidence = confidence or {}
-        self._names = {code.casefold(): code for code in codebook.names}
+        self._codebook = codebook
 
     def label(self, units: Sequence[Unit]) -> list[MachineLabel]:
         """One row a unit, in the same order; costs nothing and cannot fail."""
@@ -44,7 +44,7 @@ class ReplayAnnotator:
     def _row(self, unit_id: str) -> MachineLabel:
         value = self._labels.get(unit_id)
         raw = None if value is None or _is_nan(value) else str(value)
-        label = self._names.get(raw.strip().casefold()) if raw else None
+        label = self._codebook.spell(raw) if raw else None
         status: Status = "ok" if label else "off_codebook" if raw and raw.strip() else "empty"
         return MachineLabel(
             unit_id=unit_id,
