@@ -26,14 +26,14 @@ def machine(workspace: Workspace) -> Signals:
     """What is known of every unit without people.
 
     The labels and confidences of all annotators in the study file's order, and as features the covariates,
-    the logarithm of the text's length, and log-probabilities where an annotator gave any.
+    the logarithm of the text's length, and every signal that an annotator gave.
     """
     names = workspace.study.codebook.names
     frames = [workspace.machine_labels(m.name) for m in workspace.study.machine]
     extra = pd.DataFrame({"length": np.log1p(workspace.units["text"].str.len().to_numpy(dtype=float))})
-    for a, frame in enumerate(frames):
-        if frame["logprob"].notna().any():
-            extra[f"logprob_{a}"] = frame["logprob"].to_numpy(dtype=float)
+    for a, (section, frame) in enumerate(zip(workspace.study.machine, frames, strict=True)):
+        for name, values in _signals(workspace.machine_signals(section.name), frame).items():
+            extra[f"{name}_{a}"] = values
     return Signals(
         labels=np.column_stack([code_index(frame["label"], names) for frame in frames]),
         confidence=np.column_stack([frame["confidence"].to_numpy(dtype=float) for frame in frames]),
@@ -45,6 +45,22 @@ def machine(workspace: Workspace) -> Signals:
             axis=1,
         ),
     )
+
+
+def _signals(signals: pd.DataFrame, frame: pd.DataFrame) -> dict[str, FloatArray]:
+    """The signals of one annotator that tell more than its confidence: details, with a colon, are left out.
+
+    Labels made by an earlier version have log-probabilities in a column of their own only.
+    """
+    if "logprob" not in signals.columns and frame["logprob"].notna().any():
+        signals = signals.assign(logprob=frame["logprob"].to_numpy(dtype=float))
+    confidence = frame["confidence"].to_numpy(dtype=float)
+    values = {str(name): column.to_numpy(dtype=float) for name, column in signals.items()}
+    return {
+        name: column
+        for name, column in values.items()
+        if ":" not in name and not np.array_equal(column, confidence, equal_nan=True)
+    }
 
 
 def campaign(workspace: Workspace, said: Signals, estimands: list[Estimand]) -> Campaign:

@@ -32,17 +32,29 @@ class Part:
 
 
 def parts(text: str, columns: tuple[str, str] | None) -> list[Part]:
-    """The text or texts of a unit, safe to stand between delimiters.
+    """The text or texts of a unit, safe to stand between delimiters."""
+    both = pair(text, columns) if columns is not None else None
+    if columns is None or both is None:
+        return [Part(None, fenced(text))]
+    return [Part(column, fenced(each)) for column, each in zip(columns, both, strict=True)]
 
-    A pair is stored as ``first: ...``, an empty line, ``second: ...``. Where that can be read in more than
-    one way, because a text holds the second's name itself, the pair stays in one piece.
 
-    >>> [part.text for part in parts("claim: It rains.\\n\\nreply: It does not.", ("claim", "reply"))]
-    ['It rains.', 'It does not.']
+def pair(text: str, columns: tuple[str, str]) -> tuple[str, str] | None:
+    """The two texts of a unit, which the corpus stores as one.
+
+    A pair is stored as ``first: ...``, an empty line, ``second: ...``. None where that can be read in more
+    than one way, because a text holds the second's name itself: such a unit stays in one piece.
+
+    >>> pair("claim: It rains.\\n\\nreply: It does not.", ("claim", "reply"))
+    ('It rains.', 'It does not.')
     """
-    if columns is not None:
-        start, seam = f"{columns[0]}: ", f"\n\n{columns[1]}: "
-        if text.startswith(start) and text.count(seam) == 1:
-            first, second = text.removeprefix(start).split(seam)
-            return [Part(columns[0], fenced(first)), Part(columns[1], fenced(second))]
-    return [Part(None, fenced(text))]
+    start, seam = f"{columns[0]}: ", f"\n\n{columns[1]}: "
+    if not text.startswith(start) or text.count(seam) != 1:
+        return None
+    first, _, second = text.removeprefix(start).partition(seam)
+    return first, second
+
+
+def joined(both: tuple[str, str], columns: tuple[str, str]) -> str:
+    """The pair as the corpus stores it."""
+    return f"{columns[0]}: {both[0]}\n\n{columns[1]}: {both[1]}"

@@ -1,9 +1,8 @@
 """A causal language model on this machine that answers conversations, many at a time."""
 
-import contextlib
 import copy
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -14,10 +13,10 @@ from annotator.labeling.likelihood import Step, likelihood
 from annotator.labeling.loading import loading
 from annotator.labeling.noise import Noise, Sampling
 from annotator.labeling.prompts import Message
+from annotator.labeling.threads import own_threads
 
 Conversation = Sequence[Message]
 
-SMALL_MODEL = 20_000_000  # parameters
 _SEAM = 2  # tokens before the point where prompts part that a tokenizer may merge with what follows
 
 
@@ -81,22 +80,9 @@ class ChatModel:
         is_fitting = [len(prompt) <= room for prompt in prompts]
         fitting = list(itertools.compress(prompts, is_fitting))
         noise = None if sampling is None else sampling.of(is_fitting)
-        with self._threads():
+        with own_threads(self._model):
             completions = iter(self._complete(fitting, most_tokens, wording, noise))
         return [next(completions) if len(prompt) <= room else self._misfit(prompt) for prompt in prompts]
-
-    @contextlib.contextmanager
-    def _threads(self) -> Iterator[None]:
-        """A small model on the CPU runs on one thread: more wait for each other, long on a busy machine."""
-        import torch  # noqa: PLC0415 (slow to import)
-
-        threads = torch.get_num_threads()
-        is_small = self._model.device.type == "cpu" and self._model.num_parameters() < SMALL_MODEL
-        torch.set_num_threads(1 if is_small else threads)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)
 
     def _misfit(self, prompt: list[int]) -> Fault:
         message = f"the prompt of {len(prompt)} tokens does not fit the model's {self._context}"

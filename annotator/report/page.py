@@ -11,6 +11,7 @@ from markupsafe import Markup
 from annotator import __version__, evidence
 from annotator.questions import Asked, MeanAsked
 from annotator.report import figures
+from annotator.report.position_bias import measured
 from annotator.seeds import generator
 from annotator.stages.collect import stored_codes
 from annotator.workspace import CORPUS, ESTIMATES, Workspace, gold, ledger
@@ -52,6 +53,7 @@ def page(workspace: Workspace, n_rounds: int, error_map: ErrorMap) -> str:
             rounds=[_round(workspace, number) for number in range(1, n_rounds + 1)],
             coders=_coders(workspace, n_rounds),
             machines=[_machine(workspace, machine.name) for machine in study.machine],
+            shuffled_machines=measured(workspace),
         )
     )
 

@@ -122,7 +122,11 @@ def test_misspelt_key_suggests_the_right_one(
         (("corpus", "covariates"), "party", "expected a list"),
         (("corpus", "covariates"), ["text"], "may not be called text"),
         (("codebook", "type"), "numeric", "name the code 'yes' by one, or give it a `value`"),
-        (("codebook", "type"), "binary!", "expected 'binary', 'categorical', 'ordinal' or 'numeric'"),
+        (
+            ("codebook", "type"),
+            "binary!",
+            "expected 'binary', 'categorical', 'ordinal', 'numeric' or 'multilabel'",
+        ),
         (("codebook", "labels"), [{"name": "one"}], "at least 2"),
         (("codebook", "labels"), [{"name": "a"}, {"name": "A"}], "given twice: a"),
         (("machine",), [], "at least 1"),
