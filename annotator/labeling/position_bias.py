@@ -15,6 +15,9 @@ from scipy import stats
 from models.arrays import BoolArray, FloatArray, IntArray
 
 
+_ROUNDING = 1e-9
+
+
 @dataclass(frozen=True)
 class PositionBias:
     """Answers by place in the list.
@@ -67,8 +70,10 @@ def position_bias(answers: BoolArray, place: IntArray) -> PositionBias:
     n_answers = round(float(counts.sum()))
     has_moved = (answers != answers[:, :1]).any(axis=(1, 2))
     excess, covariance = _against_chance(answers[has_moved].astype(float), at)
-    rank = int(np.linalg.matrix_rank(covariance)) if has_moved.any() else 0
-    chi_square = float(excess @ np.linalg.pinv(covariance) @ excess) if rank else np.nan
+    # Places add up to all answers, so that the covariance is singular but for rounding.
+    rank = int(np.linalg.matrix_rank(covariance, rtol=_ROUNDING, hermitian=True)) if has_moved.any() else 0
+    inverse = np.linalg.pinv(covariance, rtol=_ROUNDING, hermitian=True)
+    chi_square = float(excess @ inverse @ excess) if rank else np.nan
     total = max(n_answers, 1)
     return PositionBias(
         share=counts / total,
