@@ -14,7 +14,6 @@ from scipy import stats
 
 from models.arrays import BoolArray, FloatArray, IntArray
 
-
 _ROUNDING = 1e-9
 
 
