@@ -129,7 +129,9 @@ class OpenAIAnnotator:
         question = Question([{"role": "user", "content": "Answer with: OK"}], role)
         outcome = asyncio.run(self._try_once(question))
         if isinstance(outcome, Completion):
-            return f"{self._model} answers at {self._base_url}"
+            is_ignored = role == "structured" and "{" not in outcome.text
+            remark = ", but not in JSON: it ignores response_format" if is_ignored else ""
+            return f"{self._model} answers at {self._base_url}{remark}"
         message = f"machine annotator {self.name} at {self._base_url}: {outcome.message}"
         if outcome.retryable:
             raise ServiceUnavailableError(message, hint="Look at the endpoint's own log, and try again.")

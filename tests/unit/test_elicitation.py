@@ -110,6 +110,14 @@ class TestStructured:
                 model.check()
         assert "confidence: verbalized" in (caught.value.hint or "")
 
+    def test_an_endpoint_that_ignores_the_format_is_told_before_money_is_spent(
+        self, cache: ReplyCache
+    ) -> None:
+        with in_turn("OK", '{"label": "neutral", "probability": 1}') as endpoint:
+            model = annotator(endpoint, cache, confidence="structured")
+            assert "ignores response_format" in model.check()
+            assert "ignores" not in model.check()
+
     def test_each_code_of_a_set_has_its_probability(self, cache: ReplyCache) -> None:
         probabilities = {"crime": 0.2, "health": 0.9, "tax": 0.7}
         said = {"labels": ["tax", "health"], "probability": 0.5, "probabilities": probabilities}
