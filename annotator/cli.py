@@ -15,6 +15,7 @@ from annotator.check import check as check_study
 from annotator.cli_arguments import Json, StudyPath
 from annotator.cli_estimate import estimate
 from annotator.cli_plan import plan
+from annotator.cli_prompts import prompts
 from annotator.cli_simulate import simulate
 from annotator.deploy import deploy as deploy_study
 from annotator.errors import AnnotatorError, StudyError
@@ -161,6 +162,7 @@ def report(study: StudyPath) -> None:
 
 
 app.command()(plan)
+app.command()(prompts)
 app.command()(simulate)
 app.command()(estimate)
 

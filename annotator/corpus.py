@@ -30,13 +30,14 @@ class CorpusTable:
 def read(study: Study, extra: Sequence[str] = ()) -> CorpusTable:
     """The corpus in file order.
 
-    Columns: ``unit_id, text, <covariates>, [cluster], [weight], <extra>, content_hash``.
+    Columns: ``unit_id, text, <covariates>, [cluster], [weight], [image], <extra>, content_hash``.
     ``extra`` names further columns (machine labels or codes to replay), returned as text or numbers as
     they stand. Unit ids are the id column's values as text, or a hash of the text. Raises CorpusError.
     """
     section = study.corpus
-    text_like = {*section.text_columns, *([section.id] if section.id else []), *extra}
-    roles = [column for column in (section.cluster, section.weight) if column]
+    images = [section.image] if section.image else []
+    text_like = {*section.text_columns, *([section.id] if section.id else []), *images, *extra}
+    roles = [column for column in (section.cluster, section.weight, *images) if column]
     carried = list(dict.fromkeys([*section.covariates, *roles, *extra]))
     wanted = list(dict.fromkeys([*([section.id] if section.id else []), *section.text_columns, *carried]))
     frames = [_read_file(place, wanted, text_like, section.encoding) for place in _places(study)]

@@ -5,6 +5,8 @@ Every Parquet file the project writes has one of these schemas.
 
 from collections.abc import Iterable
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 MACHINE_LABELS = pa.schema(
@@ -22,8 +24,28 @@ MACHINE_LABELS = pa.schema(
         ("cost", pa.float64()),
         ("seconds", pa.float64()),
         ("attempts", pa.int32()),
+        ("signals", pa.map_(pa.string(), pa.float64())),
     ]
 )
+
+
+def signals_frame(column: pa.ChunkedArray) -> pd.DataFrame:
+    """The column ``signals`` as a frame: a column a name, in order of the names, NaN where one is missing.
+
+    >>> said = pa.chunked_array([[[("agreement", 0.8)], None]], type=MACHINE_LABELS.field("signals").type)
+    >>> signals_frame(said)["agreement"].tolist()
+    [0.8, nan]
+    """
+    maps = column.combine_chunks()
+    row = np.repeat(np.arange(len(maps)), np.diff(maps.offsets.to_numpy()))
+    keys = maps.keys.dictionary_encode() if len(maps.keys) else pa.array([], pa.string()).dictionary_encode()
+    code, value = keys.indices.to_numpy(), maps.items.to_numpy(zero_copy_only=False)
+    found = {}
+    for place, name in enumerate(keys.dictionary.to_pylist()):
+        found[name] = np.full(len(maps), np.nan)
+        found[name][row[code == place]] = value[code == place]
+    return pd.DataFrame(dict(sorted(found.items())), index=range(len(maps)))
+
 
 LEDGER = pa.schema(
     [

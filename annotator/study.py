@@ -14,6 +14,8 @@ from pydantic import (
 )
 
 from annotator.codebook import Codebook
+from annotator.labeling.orders import n_orders
+from annotator.machines import Elicited, LexiconMachine
 from annotator.questions import LABEL, AgreementAsked, Asked, EstimandAsked, MeanAsked, RegressionAsked
 from annotator.section import Column, Section, Slug
 
@@ -24,6 +26,9 @@ class Corpus(Section):
     path: Annotated[str, StringConstraints(min_length=1)]
     id: Column | None = None
     text: Column | tuple[Column, Column] = Field(description="a column, or two columns for text pairs")
+    image: Column | None = Field(
+        None, description="a column of image files or addresses, seen beside the text"
+    )
     covariates: tuple[Column, ...] = ()
     cluster: Column | None = Field(None, description="what a superpopulation is a sample of")
     weight: Column | None = Field(None, description="weights of the units, for example survey weights")
@@ -38,15 +43,17 @@ class Corpus(Section):
     @model_validator(mode="after")
     def _covariates_are_distinct(self) -> Self:
         _refuse_doubles("covariates", list(self.covariates))
-        taken = sorted({"unit_id", "text", "content_hash"} & {*self.covariates, self.cluster, self.weight})
+        columns = {*self.covariates, self.cluster, self.weight, self.image}
+        taken = sorted({"unit_id", "text", "content_hash"} & columns)
         if taken:
             raise ValueError(
-                f"a covariate, cluster or weight may not be called {', '.join(taken)}: rename the column"
+                f"a covariate, cluster, weight or image may not be called {', '.join(taken)}: "
+                "rename the column"
             )
         return self
 
 
-class OpenAIMachine(Section):
+class OpenAIMachine(Elicited):
     """A model behind any endpoint that speaks the OpenAI chat protocol."""
 
     name: Slug
@@ -54,7 +61,7 @@ class OpenAIMachine(Section):
     model: Annotated[str, StringConstraints(min_length=1)]
     base_url: str | None = None
     api_key_env: str = "OPENAI_API_KEY"
-    confidence: Literal["verbalized", "logprob", "none"] = "verbalized"
+    logprobs: bool = Field(False, description="ask for token probabilities whatever the confidence is")
     concurrency: int = Field(16, ge=1, le=1024)
     timeout: float = Field(60.0, gt=0)
     attempts: int = Field(5, ge=1, le=20)
@@ -62,14 +69,34 @@ class OpenAIMachine(Section):
     price_out: float = Field(0.0, ge=0, description="money per million answer tokens")
 
 
-class TransformersMachine(Section):
-    """A causal language model on this machine."""
+class TransformersMachine(Elicited):
+    """A model on this machine: a causal language model, or a classifier."""
 
     name: Slug
     kind: Literal["transformers"]
     model: Annotated[str, StringConstraints(min_length=1)]
-    confidence: Literal["verbalized", "logprob", "none"] = "verbalized"
+    task: Literal["text-generation", "text-classification", "zero-shot-classification"] = "text-generation"
+    labels: dict[str, str] = Field(
+        {}, description="what a classifier calls its labels, and which code each is"
+    )
+    hypothesis: str = Field("This example is {}.", description="what a zero-shot classifier is to judge")
     batch_size: int = Field(64, ge=1, le=4096)
+
+    @model_validator(mode="after")
+    def _keys_fit_the_task(self) -> Self:
+        of_generation = {*Elicited.model_fields} - {"translate"}
+        of_classifiers = {"labels", "hypothesis"}
+        idle = sorted(self.model_fields_set & (of_classifiers if self.is_causal else of_generation))
+        if idle:
+            raise ValueError(f"`{idle[0]}` says nothing with `task: {self.task}`")
+        if "{}" not in self.hypothesis:
+            raise ValueError("`hypothesis` needs {} where the label stands")
+        return self
+
+    @property
+    def is_causal(self) -> bool:
+        """Whether the model writes text, so that it can be asked."""
+        return self.task == "text-generation"
 
 
 class ReplayMachine(Section):
@@ -81,7 +108,9 @@ class ReplayMachine(Section):
     confidence: Column | None = None
 
 
-Machine = Annotated[OpenAIMachine | TransformersMachine | ReplayMachine, Field(discriminator="kind")]
+Machine = Annotated[
+    OpenAIMachine | TransformersMachine | LexiconMachine | ReplayMachine, Field(discriminator="kind")
+]
 
 
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True)]
@@ -214,10 +243,26 @@ class Study(Section):
             raise ValueError(
                 f"design.stop.estimand names '{stop.estimand}', which is not among the estimands"
             )
+        for machine in self.machine:
+            self._refuse_unfit(machine)
         for asked in self.estimands:
             asked.check(self.codebook)
             self._refuse_unknown_columns(asked)
         return self
+
+    def _refuse_unfit(self, machine: Machine) -> None:
+        """Raise ValueError for a machine section that the codebook does not go with."""
+        names = self.codebook.names
+        if isinstance(machine, Elicited) and machine.shuffles > n_orders(len(names)):
+            raise ValueError(
+                f"machine annotator '{machine.name}': {len(names)} codes have only "
+                f"{n_orders(len(names))} other orders, `shuffles` asks for {machine.shuffles}"
+            )
+        if isinstance(machine, LexiconMachine) and self.codebook.is_multilabel:
+            raise ValueError(f"machine annotator '{machine.name}': a lexicon gives one code, not several")
+        unknown = [code for code in _codes_named_by(machine) if code not in names]
+        if unknown:
+            raise ValueError(f"machine annotator '{machine.name}' names '{unknown[0]}', which is no code")
 
     def _refuse_unknown_columns(self, asked: Asked) -> None:
         names = {LABEL, *self.codebook.names} if isinstance(asked, RegressionAsked) else set()
@@ -278,6 +323,12 @@ class Study(Section):
         """A short hash of the whole study file's meaning."""
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _codes_named_by(machine: Machine) -> list[str]:
+    if isinstance(machine, LexiconMachine):
+        return list(machine.thresholds)
+    return list(machine.labels.values()) if isinstance(machine, TransformersMachine) else []
 
 
 def _refuse_doubles(what: str, names: list[str]) -> None:

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from annotator import yaml_source
 from annotator.codebook import Code, Codebook
 from annotator.errors import StudyError
+from annotator.machines import FewShot, LexiconMachine, Translate
 from annotator.questions import SECTIONS, kinds
 from annotator.study import (
     Corpus,
@@ -172,7 +173,10 @@ def _keys_at(location: tuple[int | str, ...]) -> list[str]:
         ("codebook", "labels"): Code,
         ("machine", "openai"): OpenAIMachine,
         ("machine", "transformers"): TransformersMachine,
+        ("machine", "lexicon"): LexiconMachine,
         ("machine", "replay"): ReplayMachine,
+        **{("machine", kind, "few_shot"): FewShot for kind in ("openai", "transformers")},
+        **{("machine", kind, "translate"): Translate for kind in ("openai", "transformers", "lexicon")},
         ("coding", "label_studio"): LabelStudioCoding,
         ("coding", "replay"): ReplayCoding,
         ("design",): Design,

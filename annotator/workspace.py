@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from annotator import __version__, study_file
 from annotator.errors import BusyError, StudyError
+from annotator.schema import MACHINE_LABELS, signals_frame
 from annotator.store import Store
 from annotator.study import Study
 
@@ -166,10 +167,20 @@ class Workspace:
         return -(-len(self.units) // SHARD_SIZE)
 
     def machine_labels(self, annotator: str) -> pd.DataFrame:
-        """All labels of one machine annotator, in corpus order."""
-        parts = [self.store.read(shard(annotator, index)) for index in range(self.n_shards)]
-        frame: pd.DataFrame = pa.concat_tables(parts).to_pandas()
+        """All labels of one machine annotator, in corpus order, without the signals."""
+        table = self._machine_table(annotator)
+        frame: pd.DataFrame = table.drop_columns("signals").to_pandas()
         return frame
+
+    def machine_signals(self, annotator: str) -> pd.DataFrame:
+        """The signals of one machine annotator, in corpus order: one column each, NaN where there is none."""
+        return signals_frame(self._machine_table(annotator)["signals"])
+
+    def _machine_table(self, annotator: str) -> pa.Table:
+        """All parts of an annotator's labels; parts of an earlier version have no signals."""
+        parts = [self.store.read(shard(annotator, index)) for index in range(self.n_shards)]
+        whole = pa.concat_tables([*parts, MACHINE_LABELS.empty_table()], promote_options="default")
+        return whole.select(MACHINE_LABELS.names)
 
 
 def _differences(before: Any, now: Any, place: str = "") -> Iterator[str]:

@@ -3,7 +3,7 @@
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -21,17 +21,25 @@ class Answer:
 
 
 def completion(text: str | None, finish: str = "stop", **message: Any) -> Answer:
-    """A well-formed completion of ten prompt tokens and two reply tokens."""
+    """A well-formed completion of ten prompt tokens and two reply tokens.
+
+    ``logprobs`` are tokens with their log-probability and, if wanted, the likeliest ones in their place.
+    """
     logprobs = message.pop("logprobs", None)
     choice = {
         "index": 0,
         "finish_reason": finish,
-        "logprobs": {"content": [{"token": t, "logprob": p} for t, p in logprobs]} if logprobs else None,
+        "logprobs": {"content": [_token(*entry) for entry in logprobs]} if logprobs else None,
         "message": {"role": "assistant", "content": text, **message},
     }
     body = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
     usage = {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12}
     return Answer(json.dumps({**body, "usage": usage}).encode())
+
+
+def _token(token: str, logprob: float, likeliest: Sequence[tuple[str, float]] = ()) -> dict[str, Any]:
+    top = [{"token": other, "logprob": value} for other, value in likeliest]
+    return {"token": token, "logprob": logprob, "top_logprobs": top}
 
 
 def error(status: int, message: str = "no", code: str | None = None, **headers: str) -> Answer:

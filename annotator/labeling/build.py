@@ -6,12 +6,17 @@ from pathlib import Path
 from annotator import corpus
 from annotator.errors import StudyError
 from annotator.labeling.cache import ReplyCache
+from annotator.labeling.classifier import ClassifierAnnotator
+from annotator.labeling.images import Images
+from annotator.labeling.lexicon import LexiconAnnotator
 from annotator.labeling.local import TransformersAnnotator
 from annotator.labeling.openai import OpenAIAnnotator
 from annotator.labeling.privacy import refuse_remote
-from annotator.labeling.prompts import Prompts
 from annotator.labeling.protocol import MachineAnnotator
 from annotator.labeling.replay import ReplayAnnotator
+from annotator.labeling.translation import TranslatingAnnotator, Translator
+from annotator.labeling.wording import prompts, variation
+from annotator.machines import LexiconMachine
 from annotator.study import Machine, OpenAIMachine, ReplayMachine, Study, TransformersMachine
 from annotator.workspace import Workspace
 from models import embedded
@@ -23,19 +28,60 @@ def build(workspace: Workspace, machine: Machine) -> MachineAnnotator:
     """The machine annotator a section describes. Raises StudyError where it cannot be."""
     match machine:
         case OpenAIMachine():
-            return _openai(workspace, machine)
+            return _translating(workspace, machine, _openai(workspace, machine))
+        case TransformersMachine() if machine.is_causal:
+            return _translating(workspace, machine, _causal(workspace.study, machine))
         case TransformersMachine():
-            codebook = workspace.study.codebook
-            return TransformersAnnotator(
-                name=machine.name,
-                model_path=_model_path(workspace.study, machine.model),
-                prompts=Prompts(codebook),
-                codebook=codebook,
-                confidence=machine.confidence,
-                batch_size=machine.batch_size,
-            )
+            return _translating(workspace, machine, _classifier(workspace.study, machine))
+        case LexiconMachine():
+            lexicon = LexiconAnnotator(machine.name, machine.thresholds)
+            return _translating(workspace, machine, lexicon)
         case ReplayMachine():
             return _replay(workspace.study, machine)
+
+
+def _translating(
+    workspace: Workspace,
+    machine: OpenAIMachine | TransformersMachine | LexiconMachine,
+    annotator: MachineAnnotator,
+) -> MachineAnnotator:
+    """The annotator behind a translation model, where its section names one."""
+    if machine.translate is None:
+        return annotator
+    workspace.folder.mkdir(parents=True, exist_ok=True)
+    translator = Translator(
+        _model_path(workspace.study, machine.translate.model),
+        ReplyCache(workspace.folder / "translations.sqlite"),
+        batch_size=machine.translate.batch_size,
+    )
+    text = workspace.study.corpus.text
+    return TranslatingAnnotator(annotator, translator, None if isinstance(text, str) else text)
+
+
+def _causal(study: Study, machine: TransformersMachine) -> TransformersAnnotator:
+    own = prompts(study, machine)
+    return TransformersAnnotator(
+        name=machine.name,
+        model_path=_model_path(study, machine.model),
+        prompts=own,
+        codebook=study.codebook,
+        confidence=machine.confidence,
+        variation=variation(study, machine, own),
+        batch_size=machine.batch_size,
+    )
+
+
+def _classifier(study: Study, machine: TransformersMachine) -> ClassifierAnnotator:
+    text = study.corpus.text
+    return ClassifierAnnotator(
+        name=machine.name,
+        model_path=_model_path(study, machine.model),
+        codebook=study.codebook,
+        labels=machine.labels,
+        hypothesis=machine.hypothesis if machine.task == "zero-shot-classification" else None,
+        columns=None if isinstance(text, str) else text,
+        batch_size=machine.batch_size,
+    )
 
 
 def _openai(workspace: Workspace, machine: OpenAIMachine) -> OpenAIAnnotator:
@@ -44,15 +90,19 @@ def _openai(workspace: Workspace, machine: OpenAIMachine) -> OpenAIAnnotator:
     if workspace.study.privacy == "local_only":
         refuse_remote(base_url, machine.name)
     workspace.folder.mkdir(parents=True, exist_ok=True)
+    own = prompts(workspace.study, machine)
     return OpenAIAnnotator(
         name=machine.name,
         model=machine.model,
         base_url=base_url,
         api_key=_api_key(machine),
-        prompts=Prompts(codebook),
+        prompts=own,
         codebook=codebook,
         cache=ReplyCache(workspace.folder / "replies.sqlite"),
         confidence=machine.confidence,
+        variation=variation(workspace.study, machine, own),
+        logprobs=machine.logprobs,
+        pictures=Images(workspace.study) if workspace.study.corpus.image else None,
         concurrency=machine.concurrency,
         timeout=machine.timeout,
         attempts=machine.attempts,

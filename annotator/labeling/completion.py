@@ -31,15 +31,26 @@ def _content(content: object) -> str:
     return _clean(content) if isinstance(content, str) else ""
 
 
-def _logprobs(choice: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:
-    tokens = _dict(choice.get("logprobs")).get("content")
+Tokens = tuple[tuple[str, float], ...]
+"""Tokens, each with its natural log-probability."""
+
+
+def _tokens(entries: object) -> Tokens:
+    """The tokens of a list of the protocol; none where one of them is unsound."""
     pairs = []
-    for entry in tokens if isinstance(tokens, list) else ():
+    for entry in entries if isinstance(entries, list) else ():
         token, logprob = _dict(entry).get("token"), _dict(entry).get("logprob")
         if not isinstance(token, str) or not isinstance(logprob, int | float) or not math.isfinite(logprob):
             return ()
         pairs.append((_clean(token), float(logprob)))
     return tuple(pairs)
+
+
+def _likeliest(entries: object) -> tuple[Tokens, ...]:
+    """The alternatives of each token; empty where the endpoint lists none at all."""
+    listed = entries if isinstance(entries, list) else []
+    found = tuple(_tokens(_dict(entry).get("top_logprobs")) for entry in listed)
+    return found if any(found) else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +63,15 @@ class Completion:
         tokens_in: tokens of the prompt, as billed.
         tokens_out: tokens of the reply, as billed.
         logprobs: the reply's tokens with their log-probabilities; empty where the endpoint gives none.
+        likeliest: for each token those that were likeliest in its place; may end early, or be empty.
     """
 
     text: str
     ending: str
     tokens_in: int = 0
     tokens_out: int = 0
-    logprobs: tuple[tuple[str, float], ...] = ()
+    logprobs: Tokens = ()
+    likeliest: tuple[Tokens, ...] = ()
 
     @classmethod
     def read(cls, body: bytes | str) -> Self:
@@ -78,13 +91,15 @@ class Completion:
             raise NotACompletionError("the endpoint's answer is JSON, but no chat completion")
         usage = _dict(data.get("usage"))
         refusal, finish = message.get("refusal"), choice.get("finish_reason")
+        tokens = _dict(choice.get("logprobs")).get("content")
         declined = bool(refusal) or finish == "content_filter"
         return cls(
             text=_content(refusal if refusal else message.get("content")),
             ending="refusal" if declined else "length" if finish == "length" else "stop",
             tokens_in=_count(usage.get("prompt_tokens")),
             tokens_out=_count(usage.get("completion_tokens")),
-            logprobs=_logprobs(choice),
+            logprobs=_tokens(tokens),
+            likeliest=_likeliest(tokens),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -94,5 +109,10 @@ class Completion:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The inverse of ``to_dict``, also after a trip through JSON."""
-        pairs = tuple((str(token), float(logprob)) for token, logprob in data["logprobs"])
-        return cls(data["text"], data["ending"], data["tokens_in"], data["tokens_out"], pairs)
+        likeliest = tuple(_pairs(listed) for listed in data.get("likeliest", ()))
+        counts = (data["tokens_in"], data["tokens_out"])
+        return cls(data["text"], data["ending"], *counts, _pairs(data["logprobs"]), likeliest)
+
+
+def _pairs(listed: Any) -> Tokens:
+    return tuple((str(token), float(logprob)) for token, logprob in listed)

@@ -117,8 +117,16 @@ class Endpoint:
         """Send nothing more. What is under way may still be answered, since it may have been paid for."""
         self._stopping.set()
 
-    async def ask(self, messages: Sequence[Message], *, attempts: int | None = None) -> Answer:
+    async def ask(
+        self,
+        messages: Sequence[Message],
+        *,
+        attempts: int | None = None,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> Answer:
         """One completion, tried again where that may help (``attempts`` times at most, if given).
+
+        ``parameters`` are those of this request alone.
 
         Raises:
             ServiceUnavailableError: the endpoint as a whole does not answer.
@@ -133,7 +141,7 @@ class Endpoint:
                 if self._stopping.is_set():
                     raise ServiceUnavailableError(f"machine annotator {self._annotator} was stopped")
                 started = time.perf_counter()
-                outcome = await self._send(messages)
+                outcome = await self._send(messages, parameters or {})
                 seconds += time.perf_counter() - started
             if isinstance(outcome, Completion):
                 self._streak.answered()
@@ -148,12 +156,13 @@ class Endpoint:
         self._judge(outcome, answered_meanwhile=self._streak.answers > answers_before)
         return Answer(outcome, attempt, seconds)
 
-    async def _send(self, messages: Sequence[Message]) -> Completion | Fault:
+    async def _send(self, messages: Sequence[Message], more: Mapping[str, Any]) -> Completion | Fault:
         self.calls += 1
+        parameters = {**self._parameters, **more}
         try:
             async with asyncio.timeout(self._timeout):
                 create: Any = self._client.chat.completions.with_raw_response.create
-                response = await create(model=self._model, messages=list(messages), **self._parameters)
+                response = await create(model=self._model, messages=list(messages), **parameters)
             return Completion.read(self._redacted(response.content.decode("utf-8", "replace")))
         except Exception as error:
             return sort_out(error, self._redacted)

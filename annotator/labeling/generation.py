@@ -1,23 +1,22 @@
 """A causal language model on this machine that answers conversations, many at a time."""
 
-import contextlib
 import copy
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from annotator.errors import ServiceError
-from annotator.labeling.completion import Completion
+from annotator.labeling.completion import Completion, Tokens
 from annotator.labeling.faults import Fault
+from annotator.labeling.likelihood import Step, likelihood
+from annotator.labeling.loading import loading
+from annotator.labeling.noise import Noise, Sampling
 from annotator.labeling.prompts import Message
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from annotator.labeling.threads import own_threads
 
 Conversation = Sequence[Message]
 
-SMALL_MODEL = 20_000_000  # parameters
 _SEAM = 2  # tokens before the point where prompts part that a tokenizer may merge with what follows
 
 
@@ -29,7 +28,7 @@ class _Prefix(NamedTuple):
 
 
 class ChatModel:
-    """Greedy replies from a model with a chat template, loaded once, when first needed.
+    """The likeliest or sampled replies of a model with a chat template, loaded once, when first needed.
 
     On the CPU it runs in single precision, on a GPU in the precision of its weights. The beginning that all
     prompts share (the codebook) is read once, not once a text: same replies, a third of the time.
@@ -37,13 +36,18 @@ class ChatModel:
     Args:
         path: a folder, or a hub id.
         device: such as ``cpu`` or ``cuda:1``; None means the GPU if there is one, else the CPU.
-        examples: two conversations that differ only where all do; their common beginning is shared.
+        examples: for each wording two conversations that differ only where all do; what they begin with is
+            shared.
     """
 
-    def __init__(self, path: str, device: str | None, examples: tuple[Conversation, Conversation]) -> None:
+    def __init__(
+        self, path: str, device: str | None, examples: Sequence[tuple[Conversation, Conversation]]
+    ) -> None:
         self.path = path
         self._wanted_device = device
         self._examples = examples
+        self._prefixes: dict[int, _Prefix] = {}
+        self._pieces: dict[int, str] = {}
 
     @property
     def device(self) -> str:
@@ -55,33 +59,30 @@ class ChatModel:
         encoded = self._tokenizer(list(names), add_special_tokens=False)["input_ids"]
         return max(map(len, encoded))
 
-    def reply(self, conversations: Sequence[Conversation], most_tokens: int) -> list[Completion | Fault]:
+    def reply(
+        self,
+        conversations: Sequence[Conversation],
+        most_tokens: int,
+        *,
+        wording: int = 0,
+        sampling: Sampling | None = None,
+    ) -> list[Completion | Fault]:
         """One reply a conversation, in order, decoded together as one batch.
 
-        A conversation that does not fit the model gets a fault.
+        A conversation that does not fit the model gets a fault. ``wording`` says which examples they are
+        like, ``sampling`` (one seed a conversation) that replies are drawn; None takes the likeliest.
 
         Raises:
             ServiceError: the model cannot be loaded, or has no chat template that takes these turns.
         """
         prompts = self._tokens(conversations)
         room = self._context - most_tokens
-        fitting = [prompt for prompt in prompts if len(prompt) <= room]
-        with self._threads():
-            completions = iter(self._complete(fitting, most_tokens))
+        is_fitting = [len(prompt) <= room for prompt in prompts]
+        fitting = list(itertools.compress(prompts, is_fitting))
+        noise = None if sampling is None else sampling.of(is_fitting)
+        with own_threads(self._model):
+            completions = iter(self._complete(fitting, most_tokens, wording, noise))
         return [next(completions) if len(prompt) <= room else self._misfit(prompt) for prompt in prompts]
-
-    @contextlib.contextmanager
-    def _threads(self) -> Iterator[None]:
-        """A small model on the CPU runs on one thread: more wait for each other, long on a busy machine."""
-        import torch  # noqa: PLC0415 (slow to import)
-
-        threads = torch.get_num_threads()
-        is_small = self._model.device.type == "cpu" and self._model.num_parameters() < SMALL_MODEL
-        torch.set_num_threads(1 if is_small else threads)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)
 
     def _misfit(self, prompt: list[int]) -> Fault:
         message = f"the prompt of {len(prompt)} tokens does not fit the model's {self._context}"
@@ -114,24 +115,38 @@ class ChatModel:
             content = content.replace(token, f"{token[0]}\N{ZERO WIDTH SPACE}{token[1:]}")
         return content
 
-    def _complete(self, prompts: list[list[int]], most_tokens: int) -> list[Completion]:
+    def _complete(
+        self, prompts: list[list[int]], most_tokens: int, wording: int, sampling: Sampling | None
+    ) -> list[Completion]:
         import torch  # noqa: PLC0415 (slow to import)
 
         if not prompts:
             return []
         try:
             with torch.inference_mode():
-                return self._generate(prompts, most_tokens)
+                return self._generate(prompts, most_tokens, wording, sampling)
         except torch.OutOfMemoryError:
             if len(prompts) == 1:
                 raise
-        half = len(prompts) // 2
-        return self._complete(prompts[:half], most_tokens) + self._complete(prompts[half:], most_tokens)
+        is_first = [place < len(prompts) // 2 for place in range(len(prompts))]
+        return [
+            completion
+            for is_part in (is_first, [not first for first in is_first])
+            for completion in self._complete(
+                list(itertools.compress(prompts, is_part)),
+                most_tokens,
+                wording,
+                None if sampling is None else sampling.of(is_part),
+            )
+        ]
 
-    def _generate(self, prompts: list[list[int]], most_tokens: int) -> list[Completion]:
+    def _generate(
+        self, prompts: list[list[int]], most_tokens: int, wording: int, sampling: Sampling | None
+    ) -> list[Completion]:
         import torch  # noqa: PLC0415
 
-        shared = self._prefix if self._all_share_prefix(prompts) else _Prefix([], None)
+        prefix = self._prefix(wording)
+        shared = prefix if _all_begin_with(prompts, prefix.tokens) else _Prefix([], None)
         rests = [prompt[len(shared.tokens) :] for prompt in prompts]
         padded = self._tokenizer.pad({"input_ids": rests}, padding_side="left", return_tensors="pt")
         start = torch.tensor([shared.tokens] * len(prompts), dtype=torch.long)
@@ -146,17 +161,19 @@ class ChatModel:
             past_key_values=memory,
             max_new_tokens=most_tokens,
             do_sample=False,
+            logits_processor=[] if sampling is None else [Noise(sampling, str(self._model.device))],
             return_dict_in_generate=True,
             output_logits=True,
         )
         said = output.sequences[:, tokens.shape[1] :].cpu()
-        logprobs = _chosen_logprobs(output.logits, said)
         return [
-            self._completion(len(prompt), ids, scores)
-            for prompt, ids, scores in zip(prompts, said.tolist(), logprobs, strict=True)
+            self._completion(len(prompt), ids, steps)
+            for prompt, ids, steps in zip(
+                prompts, said.tolist(), likelihood(output.logits, said), strict=True
+            )
         ]
 
-    def _completion(self, tokens_in: int, ids: list[int], logprobs: list[float]) -> Completion:
+    def _completion(self, tokens_in: int, ids: list[int], steps: list[Step]) -> Completion:
         ends = [position for position, token in enumerate(ids) if token in self._end_tokens]
         body = ids[: ends[0]] if ends else ids
         so_far = [self._decode(body[:length]) for length in range(len(body) + 1)]
@@ -166,24 +183,34 @@ class ChatModel:
             ending="stop" if ends else "length",
             tokens_in=tokens_in,
             tokens_out=len(body) + bool(ends),
-            logprobs=tuple(zip(pieces, logprobs, strict=False)),
+            logprobs=tuple((piece, step.logprob) for piece, step in zip(pieces, steps, strict=False)),
+            likeliest=tuple(self._likeliest(step) for step in steps[: len(body)]),
         )
+
+    def _likeliest(self, step: Step) -> Tokens:
+        return tuple((self._piece(token), logprob) for token, logprob in step.likeliest)
+
+    def _piece(self, token: int) -> str:
+        """The text of a single token."""
+        if token not in self._pieces:
+            self._pieces[token] = self._decode([token])
+        return self._pieces[token]
 
     def _decode(self, ids: list[int]) -> str:
         return str(self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
-    def _all_share_prefix(self, prompts: list[list[int]]) -> bool:
-        shared = self._prefix.tokens
-        return all(len(prompt) > len(shared) and prompt[: len(shared)] == shared for prompt in prompts)
+    def _prefix(self, wording: int) -> _Prefix:
+        """What every prompt of a wording begins with; empty for models whose memory cannot be reused."""
+        if wording not in self._prefixes:
+            self._prefixes[wording] = self._read_prefix(*self._examples[wording])
+        return self._prefixes[wording]
 
-    @cached_property
-    def _prefix(self) -> _Prefix:
-        """What every prompt begins with; empty for models whose memory cannot be reused."""
+    def _read_prefix(self, *examples: Conversation) -> _Prefix:
         import torch  # noqa: PLC0415
         from transformers import DynamicCache  # noqa: PLC0415
         from transformers.cache_utils import DynamicLayer  # noqa: PLC0415
 
-        one, other = self._tokens(self._examples)
+        one, other = self._tokens(examples)
         parting = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
         tokens = one[: max(0, parting - _SEAM)]
         if not tokens or len(tokens) > self._context:
@@ -201,7 +228,7 @@ class ChatModel:
     def _tokenizer(self) -> Any:
         from transformers import AutoTokenizer  # noqa: PLC0415
 
-        with _loading(self.path):
+        with loading(self.path):
             tokenizer = AutoTokenizer.from_pretrained(self.path, trust_remote_code=False)
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token
@@ -219,7 +246,7 @@ class ChatModel:
 
         device = self._wanted_device or ("cuda" if torch.cuda.is_available() else "cpu")
         dtype = torch.float32 if device == "cpu" else "auto"
-        with _loading(self.path):
+        with loading(self.path):
             model: Any = transformers.AutoModelForCausalLM.from_pretrained(
                 self.path, dtype=dtype, trust_remote_code=False
             )
@@ -245,34 +272,5 @@ class ChatModel:
         return int(getattr(config, "max_position_embeddings", None) or 1 << 30)
 
 
-def _chosen_logprobs(logits: Sequence["Tensor"], said: "Tensor") -> list[list[float]]:
-    """Log-probability of each token that was said, (units, steps); one step at a time to save memory."""
-    import torch  # noqa: PLC0415
-
-    steps = [
-        step.float().log_softmax(dim=-1).cpu().gather(1, said[:, position, None])
-        for position, step in enumerate(logits)
-    ]
-    return torch.cat(steps, dim=1).tolist()
-
-
-@contextlib.contextmanager
-def _loading(path: str) -> Iterator[None]:
-    """Without progress bars, and with errors a user can act on."""
-    import transformers  # noqa: PLC0415
-
-    logging: Any = transformers.utils.logging
-    bars = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise ServiceError(
-            f"the model {path} cannot be loaded: {reason}",
-            hint="Give the folder of a causal language model, or its id on the hub "
-            "(which needs the internet once).",
-        ) from error
-    finally:
-        if bars:
-            logging.enable_progress_bar()
+def _all_begin_with(prompts: list[list[int]], tokens: list[int]) -> bool:
+    return all(len(prompt) > len(tokens) and prompt[: len(tokens)] == tokens for prompt in prompts)

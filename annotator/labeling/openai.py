@@ -4,24 +4,26 @@ import asyncio
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 from urllib.parse import urlsplit
 
 from annotator.codebook import Codebook
 from annotator.errors import ServiceError, ServiceUnavailableError
 from annotator.labeling.cache import ReplyCache, cache_key
 from annotator.labeling.completion import Completion
+from annotator.labeling.dialogue import Question, Role, Variation, begin, go_on
+from annotator.labeling.elicitation import Elicitation, Pictures
 from annotator.labeling.endpoint import Endpoint
 from annotator.labeling.faults import Fault
-from annotator.labeling.prompts import Message, Prompts
+from annotator.labeling.parameters import Parameters
+from annotator.labeling.prompts import Prompts
 from annotator.labeling.protocol import Confidence, MachineLabel, Unit
-from annotator.labeling.reading import Outcome, Reply, read_label, to_row
+from annotator.labeling.reading import Outcome, Reply
 
 OPENAI_URL = "https://api.openai.com/v1"
 
 
 class OpenAIAnnotator:
-    """Two questions per unit, each reply cached before it is used.
+    """One to many questions per unit, each reply cached before it is used.
 
     Identical texts share their replies, and so do endpoints on this machine whatever their port. Replies
     that are no labels (refusals, truncated ones) are replies too: they are paid for once. Requests that
@@ -35,8 +37,11 @@ class OpenAIAnnotator:
         prompts: the words to use.
         codebook: the codes that count.
         cache: replies paid for earlier.
-        confidence: ``verbalized`` asks a second question; ``logprob`` reads the code's token
-            probabilities (null where the endpoint gives none); ``none`` asks for neither.
+        confidence: how it is elicited. ``logprob`` is null where the endpoint gives no token
+            probabilities; ``structured`` sends a JSON schema, and reads the text where that is ignored.
+        variation: how the first question is asked again, if it is.
+        logprobs: whether token probabilities are asked for whatever the confidence is.
+        pictures: how images are read; None where units have none.
         concurrency: most requests under way at once.
         timeout: seconds a single request may take.
         attempts: most tries of one request.
@@ -60,6 +65,9 @@ class OpenAIAnnotator:
         codebook: Codebook,
         cache: ReplyCache,
         confidence: Confidence = "verbalized",
+        variation: Variation | None = None,
+        logprobs: bool = False,
+        pictures: Pictures | None = None,
         concurrency: int = 16,
         timeout: float = 60.0,
         attempts: int = 5,
@@ -71,19 +79,24 @@ class OpenAIAnnotator:
         self.name = name
         self._model = model
         self._base_url = base_url or OPENAI_URL
-        self._prompts = prompts
-        self._names = codebook.names
+        self._asked = Elicitation(name, codebook, prompts, confidence, variation or Variation(), pictures)
         self._cache = cache
-        self._confidence = confidence
         self._concurrency = concurrency
         self._prices = (price_in / 1e6, price_out / 1e6)
-        self._parameters = _parameters(self._base_url, temperature, max_tokens, confidence)
+        self._parameters = Parameters(
+            limit="max_completion_tokens" if self._base_url == OPENAI_URL else "max_tokens",
+            max_tokens=max_tokens,
+            temperature=temperature,
+            sampling_temperature=self._asked.variation.temperature,
+            logprobs=logprobs or confidence == "logprob",
+            codebook=codebook,
+        )
         self._endpoint = Endpoint(
             annotator=name,
             model=model,
             base_url=self._base_url,
             api_key=api_key,
-            parameters=self._parameters,
+            parameters={},
             concurrency=concurrency,
             timeout=timeout,
             attempts=attempts,
@@ -112,22 +125,28 @@ class OpenAIAnnotator:
             ServiceUnavailableError: nobody answers.
             ServiceError: the endpoint refuses the key, the model or the parameters.
         """
-        outcome = asyncio.run(self._try_once([{"role": "user", "content": "Answer with: OK"}]))
+        role: Role = "structured" if self._asked.as_json else "label"
+        question = Question([{"role": "user", "content": "Answer with: OK"}], role)
+        outcome = asyncio.run(self._try_once(question))
         if isinstance(outcome, Completion):
-            return f"{self._model} answers at {self._base_url}"
+            is_ignored = role == "structured" and "{" not in outcome.text
+            remark = ", but not in JSON: it ignores response_format" if is_ignored else ""
+            return f"{self._model} answers at {self._base_url}{remark}"
         message = f"machine annotator {self.name} at {self._base_url}: {outcome.message}"
         if outcome.retryable:
             raise ServiceUnavailableError(message, hint="Look at the endpoint's own log, and try again.")
-        raise ServiceError(message, hint="Check the model's name and what the endpoint accepts.")
+        raise ServiceError(message, hint=self._parameters.hint(role))
 
-    async def _try_once(self, messages: Sequence[Message]) -> Outcome:
+    async def _try_once(self, question: Question) -> Outcome:
         async with self._endpoint:
-            return (await self._endpoint.ask(messages, attempts=1)).outcome
+            parameters = self._parameters.of(question)
+            return (await self._endpoint.ask(question.messages, attempts=1, parameters=parameters)).outcome
 
     async def _label(self, units: Sequence[Unit]) -> list[MachineLabel]:
-        payers: dict[str, Unit] = {}
-        for unit in units:
-            payers.setdefault(unit.text, unit)
+        payers: dict[object, Unit] = {}
+        keys = [self._asked.same(unit) for unit in units]
+        for key, unit in zip(keys, units, strict=True):
+            payers.setdefault(key, unit)
         under_way = asyncio.Semaphore(4 * self._concurrency)
 
         async def row(unit: Unit) -> MachineLabel:
@@ -135,7 +154,7 @@ class OpenAIAnnotator:
                 return await self._row(unit)
 
         async with self._endpoint:
-            tasks = {text: asyncio.create_task(row(unit)) for text, unit in payers.items()}
+            tasks = {key: asyncio.create_task(row(unit)) for key, unit in payers.items()}
             try:
                 await asyncio.gather(*tasks.values())
             except Exception:
@@ -147,39 +166,44 @@ class OpenAIAnnotator:
                 raise
             finally:
                 await asyncio.gather(*tasks.values(), return_exceptions=True)
-        rows = {text: task.result() for text, task in tasks.items()}
-        return [_of(unit, rows[unit.text]) for unit in units]
+        rows = {key: task.result() for key, task in tasks.items()}
+        return [_of(unit, rows[key]) for key, unit in zip(keys, units, strict=True)]
 
     async def _row(self, unit: Unit) -> MachineLabel:
-        text = unit.text.encode("utf-8", "replace").decode("utf-8")
-        replies = [await self._reply(unit, self._prompts.label(text))]
-        label, _ = read_label(replies[0].outcome, self._names)
-        if label is not None and self._confidence == "verbalized":
-            replies.append(await self._reply(unit, self._prompts.confidence(text, label)))
-        return to_row(
-            unit,
-            replies,
-            annotator=self.name,
-            prompt_hash=self._prompts.digest,
-            names=self._names,
-            elicitation=self._confidence,
-        )
+        """Lead the dialogue about one unit; questions that do not wait for each other go out together."""
+        dialogue = self._asked.dialogue(unit)
+        step = await asyncio.to_thread(begin, dialogue) if unit.image else begin(dialogue)
+        while not isinstance(step, MachineLabel):
+            step = go_on(dialogue, await self._replies(unit, step))
+        return step
 
-    async def _reply(self, unit: Unit, messages: list[Message]) -> Reply:
-        """The reply to these messages: a known one, or a new one that is kept before it is used."""
+    async def _replies(self, unit: Unit, questions: Sequence[Question]) -> list[Reply]:
+        """All replies; where a question fails for good, the others are waited for, since they may be paid."""
+        asked = (self._reply(unit, question) for question in questions)
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        replies = [reply for reply in found if isinstance(reply, Reply)]
+        for failure in found:
+            if isinstance(failure, BaseException):
+                raise failure
+        return replies
+
+    async def _reply(self, unit: Unit, question: Question) -> Reply:
+        """The reply to a question: a known one, or a new one that is kept before it is used."""
+        parameters = self._parameters.of(question)
         key = cache_key(
             kind="openai",
             endpoint=_place(self._base_url),
             model=self._model,
-            parameters=self._parameters,
-            messages=messages,
+            parameters=parameters,
+            messages=question.messages,
+            **({} if question.sample is None else {"sample": question.sample}),
         )
         kept = self._cache.get(key)
         if kept is not None:
             completion = Completion.from_dict(kept["completion"])
             cost = self._cost(completion) if kept["unit_id"] == unit.unit_id else 0.0
             return Reply(completion, attempts=0, seconds=0.0, cost=cost)
-        answer = await self._endpoint.ask(messages)
+        answer = await self._endpoint.ask(question.messages, parameters=parameters)
         if isinstance(answer.outcome, Fault):
             return Reply(answer.outcome, answer.attempts, answer.seconds)
         reply = {"completion": answer.outcome.to_dict(), "unit_id": unit.unit_id}
@@ -189,20 +213,6 @@ class OpenAIAnnotator:
     def _cost(self, completion: Completion) -> float:
         price_in, price_out = self._prices
         return completion.tokens_in * price_in + completion.tokens_out * price_out
-
-
-def _parameters(
-    base_url: str, temperature: float | None, max_tokens: int, confidence: Confidence
-) -> dict[str, Any]:
-    limit = (
-        "max_completion_tokens" if base_url == OPENAI_URL else "max_tokens"
-    )  # the old name is the common one
-    parameters: dict[str, Any] = {limit: max_tokens}
-    if temperature is not None:
-        parameters["temperature"] = temperature
-    if confidence == "logprob":
-        parameters["logprobs"] = True
-    return parameters
 
 
 def _place(base_url: str) -> str:

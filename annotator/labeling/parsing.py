@@ -1,6 +1,5 @@
 """Reading a model's replies: a code of the codebook, or a probability, or nothing. Never a guess."""
 
-import math
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -14,8 +13,10 @@ _LONGEST_ANSWER = 500  # characters; code names have at most 80
 _THOUGHTS = re.compile(r"^.*</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 _PREFIX = re.compile(
     r"^(?:the\s+|my\s+|your\s+)?(?:final\s+|best\s+|right\s+|correct\s+)?"
-    r"(?:code|label|answer|category|class|output|response)\s*(?:is\b|[:=])\s*"
+    r"(?:codes?|labels?|answers?|category|categories|class|classes|number|output|response)"
+    r"\s*(?:is\b|are\b|[:=])\s*"
 )
+_DIGIT = re.compile(r"\d")
 _DECORATION = "*_`~#\"'()[]{}<>|.,;:!? \t\r\n"
 _QUOTES = str.maketrans("\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb", '\'\'\'"""""')
 _NEGATION = re.compile(
@@ -30,22 +31,22 @@ def _fold(text: str) -> str:
     return unicodedata.normalize("NFKC", text).translate(_QUOTES).casefold().strip()
 
 
-def _bare(text: str) -> str:
+def bare(text: str) -> str:
     """The text without markup, quotes, a list dash or an announcing "Code:" around it."""
     previous = None
-    bare = _fold(text)
-    while bare != previous:
-        previous = bare
-        bare = re.sub(r"^[-\u2022]\s+", "", bare.strip(_DECORATION))
-        bare = _PREFIX.sub("", bare)
-    return bare
+    said = _fold(text)
+    while said != previous:
+        previous = said
+        said = re.sub(r"^[-\u2022]\s+", "", said.strip(_DECORATION))
+        said = _PREFIX.sub("", said)
+    return said
 
 
-def _exact(text: str, names: Sequence[str]) -> str | None:
+def exact(text: str, names: Sequence[str]) -> str | None:
     """The one code the text equals, by the strictest comparison that knows it."""
     if len(text) > _LONGEST_ANSWER:
         return None
-    for form in (str.strip, _fold, _bare):
+    for form in (str.strip, _fold, bare):
         forms = [form(name) for name in names]
         wanted = form(text)
         if wanted and forms.count(wanted) == 1:
@@ -60,18 +61,25 @@ def _mentioned(text: str, names: Sequence[str]) -> str | None:
         return None
     found: set[str] = set()
     for name in sorted(names, key=lambda name: len(_fold(name)), reverse=True):
-        whole = rf"(?<![\w-])(?<!\w['.,]){re.escape(_fold(name))}(?!\w|['.,-]\w)"
+        whole = rf"(?<![\w-])(?<!\w['.,/]){re.escape(_fold(name))}(?!\w|['.,/-]\w)"
         folded, count = re.subn(whole, " \x00 ", folded)
         if count:
             found.add(name)
     if len(found) != 1 or _NEGATION.search(folded):
         return None
-    return found.pop()
+    label = found.pop()
+    # Beside a code that is a number, another number makes it a range, a share or a count.
+    return None if _DIGIT.search(label) and _DIGIT.search(folded) else label
+
+
+def without_thoughts(reply: str | None) -> str:
+    """The reply after whatever a reasoning model thinks aloud before it."""
+    return _THOUGHTS.sub("", reply or "").strip()
 
 
 def _first_line(lines: Sequence[str], names: Sequence[str]) -> str | None:
     """The code alone on the first line, where an explanation without a rival line follows."""
-    answers = [_exact(line, names) for line in lines]
+    answers = [exact(line, names) for line in lines]
     return answers[0] if len({answer for answer in answers if answer is not None}) == 1 else None
 
 
@@ -97,11 +105,11 @@ def parse_label(reply: str | None, names: Sequence[str]) -> tuple[str | None, St
     >>> parse_label("not health", names)
     (None, 'off_codebook')
     """
-    said = _THOUGHTS.sub("", reply or "").strip()
+    said = without_thoughts(reply)
     if not said:
         return None, "empty"
     lines = [line for line in said.splitlines() if line.strip()]
-    label = _exact(said, names) or _first_line(lines, names) or _mentioned(said, names)
+    label = exact(said, names) or _first_line(lines, names) or _mentioned(said, names)
     return (label, "ok") if label is not None else (None, "off_codebook")
 
 
@@ -175,26 +183,3 @@ def parse_probability(reply: str | None) -> float | None:
         return None
     probability = _percentage(token, after)
     return probability if probability is not None and 0 <= probability <= 1 else None
-
-
-def label_logprob(tokens: Sequence[tuple[str, float]], label: str) -> float | None:
-    """The log-probability of the tokens that spell the label; of the whole reply where it cannot be found.
-
-    Args:
-        tokens: the reply's tokens in order, each with its natural log-probability.
-        label: the code that was read from the reply.
-
-    >>> label_logprob([("Code", -0.5), (": ", -0.1), ("hea", -0.2), ("lth", -0.05), (".", -1.0)], "health")
-    -0.25
-    """
-    if not tokens or not all(math.isfinite(logprob) for _, logprob in tokens):
-        return None
-    text = "".join(token for token, _ in tokens).casefold()
-    start = text.find(label.casefold())
-    end = start + len(label.casefold()) if start >= 0 else len(text)
-    total, position = 0.0, 0
-    for token, logprob in tokens:
-        token_start, position = position, position + len(token.casefold())
-        if start < position and token_start < end:
-            total += logprob
-    return min(total, 0.0)

@@ -1,7 +1,7 @@
 """What every machine annotator is: units in, one row of the ``machine_labels`` table per unit out."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Literal, Protocol
 
 import pyarrow as pa
@@ -16,16 +16,23 @@ endpoint sent something that is not a completion. ``refusal``: the model or a co
 ``truncated``: the reply was cut before a code was complete. ``timeout`` and ``error``: no reply at all.
 """
 
-Confidence = Literal["verbalized", "logprob", "none"]
-"""How confidence is elicited: asked for in words, read from the code's tokens, or not at all."""
+Confidence = Literal["verbalized", "structured", "logprob", "self_consistency", "prompt_agreement", "none"]
+"""What the column ``confidence`` holds.
+
+``verbalized``: asked for in words, in a second turn. ``structured``: stated with the label in one JSON
+reply. ``logprob``: the probability of the code's tokens. ``self_consistency``: the share of sampled replies
+that give the label. ``prompt_agreement``: the share of paraphrased and shuffled questions that get it.
+``none``: nothing.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One text to be coded."""
+    """One text to be coded, and the place of the image that belongs to it, if any."""
 
     unit_id: str
     text: str
+    image: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +40,12 @@ class MachineLabel:
     """One row of ``machine_labels``.
 
     Attributes:
-        label: a code of the codebook, exactly as it is spelt there; None unless ``status`` is ``ok``.
+        label: a code of the codebook, exactly as it is spelt there, or a set of codes as ``label_sets``
+            writes it; None unless ``status`` is ``ok``.
         confidence: a probability in [0, 1]; None where none was asked for or none could be read.
         logprob: natural log-probability of the label's tokens, at most 0; None where not offered.
-        raw: the model's replies, one a line (the code, then the confidence); for a unit without a reply
-            the reason why.
+        raw: the model's replies, one a line, in the order of the questions (the code, then the confidence);
+            for a unit without a reply the reason why.
         prompt_hash: digest of everything in the prompt but the text; None where no prompt was used.
         tokens_in: tokens of all prompts of this unit.
         tokens_out: tokens of all its replies.
@@ -45,6 +53,8 @@ class MachineLabel:
             unit with the same text paid.
         seconds: time spent waiting for the replies in this call; 0 where they were already known.
         attempts: requests sent in this call; 0 where the replies were already known.
+        signals: everything else that may tell how sure the label is, by name (``docs/labelling.md``). A
+            name with a colon is a detail (``code:<name>``, ``shuffle:<order>:<name>``), any other a signal.
     """
 
     unit_id: str
@@ -60,6 +70,7 @@ class MachineLabel:
     cost: float
     seconds: float
     attempts: int
+    signals: Mapping[str, float] = field(default_factory=dict)
 
 
 class MachineAnnotator(Protocol):
@@ -91,5 +102,8 @@ _FIELDS = tuple(field.name for field in fields(MachineLabel))
 
 def to_table(rows: Iterable[MachineLabel]) -> pa.Table:
     """The rows as an Arrow table of schema ``MACHINE_LABELS``."""
-    records = [{name: getattr(row, name) for name in _FIELDS} for row in rows]
+    records = [
+        {name: getattr(row, name) for name in _FIELDS} | {"signals": list(row.signals.items())}
+        for row in rows
+    ]
     return pa.Table.from_pylist(records, schema=MACHINE_LABELS)

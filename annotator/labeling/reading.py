@@ -1,13 +1,21 @@
 """From a model's replies about one unit to its row: the same for every kind of model."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from annotator import label_sets
+from annotator.codebook import Codebook
+from annotator.labeling import structured
+from annotator.labeling.answers import parse_answer, parse_cut_answer
 from annotator.labeling.completion import Completion
 from annotator.labeling.faults import Fault
-from annotator.labeling.parsing import label_logprob, parse_cut_label, parse_label, parse_probability
-from annotator.labeling.protocol import Confidence, MachineLabel, Status, Unit
+from annotator.labeling.parsing import parse_probability
+from annotator.labeling.protocol import Confidence
+from annotator.labeling.spelling import spelling
+from annotator.labeling.structured import Said
+from annotator.labeling.token_probability import first_token, label_logprob
 
 Outcome = Completion | Fault
 
@@ -29,61 +37,97 @@ class Reply:
     cost: float = 0.0
 
 
-def read_label(outcome: Outcome, names: Sequence[str]) -> tuple[str | None, Status]:
-    """The code of the first reply, or the status that says why there is none."""
+def read_label(outcome: Outcome, codebook: Codebook, *, as_json: bool = False) -> Said:
+    """What a reply to the question for a label says, or the status that says why it says nothing."""
     if isinstance(outcome, Fault):
-        return None, outcome.status
+        return Said(None, outcome.status)
+    if as_json:
+        return structured.read(outcome, codebook)
     if outcome.ending == "refusal":
-        return None, "refusal"
-    if outcome.ending == "length":
-        return parse_cut_label(outcome.text, names)
-    return parse_label(outcome.text, names)
+        return Said(None, "refusal")
+    parse = parse_cut_answer if outcome.ending == "length" else parse_answer
+    return Said(*parse(outcome.text, codebook))
 
 
-def to_row(
-    unit: Unit,
-    replies: Sequence[Reply],
-    *,
-    annotator: str,
-    prompt_hash: str,
-    names: Sequence[str],
-    elicitation: Confidence,
-) -> MachineLabel:
-    """The row of a unit from its one or two replies.
-
-    A failure of the second question leaves the label standing and the confidence null.
-    """
-    first = replies[0].outcome
-    label, status = read_label(first, names)
-    logprob = None if label is None or isinstance(first, Fault) else label_logprob(first.logprobs, label)
-    completions = [reply.outcome for reply in replies if isinstance(reply.outcome, Completion)]
-    return MachineLabel(
-        unit_id=unit.unit_id,
-        annotator=annotator,
-        label=label,
-        confidence=_confidence(elicitation, logprob, replies[1:]),
-        logprob=logprob,
-        status=status,
-        raw="\n".join(_words(reply.outcome) for reply in replies),
-        prompt_hash=prompt_hash,
-        tokens_in=sum(completion.tokens_in for completion in completions),
-        tokens_out=sum(completion.tokens_out for completion in completions),
-        cost=sum(reply.cost for reply in replies),
-        seconds=sum(reply.seconds for reply in replies),
-        attempts=sum(reply.attempts for reply in replies),
-    )
-
-
-def _confidence(elicitation: Confidence, logprob: float | None, second: Sequence[Reply]) -> float | None:
-    if elicitation == "logprob":
-        return None if logprob is None else math.exp(logprob)
-    if elicitation == "none" or not second:
-        return None
-    outcome = second[0].outcome
+def read_probability(outcome: Outcome) -> float | None:
+    """The probability that a reply to the second question states."""
     if isinstance(outcome, Fault) or outcome.ending != "stop":
         return None
     return parse_probability(outcome.text)
 
 
-def _words(outcome: Outcome) -> str:
+def most_frequent(said: Sequence[Said]) -> int:
+    """The place of the first reply that gives the most frequent label; 0 where none gives any.
+
+    Samples come in no order, so that a tie is decided by lot.
+    """
+    counts = Counter(each.label for each in said if each.label is not None)
+    most = max(counts.values(), default=0)
+    tied = (place for place, each in enumerate(said) if each.label is not None and counts[each.label] == most)
+    return next(tied, 0)
+
+
+def agreement(label: str, outcomes: Iterable[tuple[Outcome, Said]]) -> float | None:
+    """The share of replies that give the label; a request without a reply does not count."""
+    same = [said.label == label for outcome, said in outcomes if isinstance(outcome, Completion)]
+    return sum(same) / len(same) if same else None
+
+
+def token_signals(
+    outcome: Outcome, label: str, codebook: Codebook, *, as_json: bool
+) -> tuple[float | None, dict[str, float]]:
+    """The log-probability of the label, and what the alternatives to its first token tell."""
+    is_set = codebook.is_multilabel
+    if isinstance(outcome, Fault) or (as_json and is_set):
+        return None, {}
+    after = '"label"' if as_json else ""
+    spelt = {label: label} if is_set else spelling(codebook)
+    logprob = label_logprob(outcome.logprobs, spelt[label], after)
+    if logprob is None:
+        return None, {}
+    signals = {"logprob": logprob}
+    first = None if is_set else first_token(outcome, label, spelt, after)
+    if first is not None:
+        signals |= {} if first.margin is None else {"logprob_margin": first.margin}
+        signals |= code_signals(first.codes)
+    return logprob, signals
+
+
+def code_signals(codes: Mapping[str, float]) -> dict[str, float]:
+    """Probabilities of single codes, under the names they have among the signals."""
+    return {f"code:{name}": value for name, value in codes.items()}
+
+
+def code_shares(said: Sequence[Said], codebook: Codebook) -> dict[str, float]:
+    """How many of the labels name each code of a multilabel codebook; nothing where there is no label."""
+    sets = [label_sets.split(each.label, codebook.names) for each in said if each.label is not None]
+    known = [codes for codes in sets if codes is not None]
+    return {name: sum(name in codes for codes in known) / len(known) for name in codebook.names if known}
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the replies about one unit add up to: its label, and all that tells how sure it is."""
+
+    said: Said
+    logprob: float | None = None
+    signals: Mapping[str, float] = field(default_factory=dict)
+
+    def confidence(self, elicitation: Confidence) -> float | None:
+        """The one of the signals that the study takes for the confidence."""
+        match elicitation:
+            case "verbalized" | "structured":
+                return self.signals.get("verbalized")
+            case "logprob":
+                return None if self.logprob is None else math.exp(self.logprob)
+            case "self_consistency":
+                return self.signals.get("agreement")
+            case "prompt_agreement":
+                return self.signals.get("prompt_agreement")
+            case "none":
+                return None
+
+
+def words(outcome: Outcome) -> str:
+    """What a reply said, or why there is none."""
     return outcome.message if isinstance(outcome, Fault) else outcome.text

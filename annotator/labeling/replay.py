@@ -10,9 +10,9 @@ from annotator.labeling.protocol import MachineLabel, Status, Unit
 class ReplayAnnotator:
     """Hands out labels that are already there.
 
-    A label is recognised when it is one of the codebook but for case and surrounding space; any
-    other gives a row of status ``off_codebook``, and none at all (missing, NaN, blank) one of status
-    ``empty``. A confidence outside [0, 1] says nothing and becomes null.
+    A label is recognised when it is a code of the codebook but for case and surrounding space, or a set of
+    codes in whatever order; any other gives a row of status ``off_codebook``, and none at all (missing, NaN,
+    blank) one of status ``empty``. A confidence outside [0, 1] says nothing and becomes null.
 
     Args:
         name: the annotator's name in the table.

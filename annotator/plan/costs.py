@@ -7,7 +7,9 @@ from statistics import fmean
 import pandas as pd
 
 from annotator.codebook import Codebook
-from annotator.labeling.prompts import Message, Prompts
+from annotator.labeling.prompts import Message
+from annotator.labeling.structured import most_tokens
+from annotator.labeling.wording import prompts, variation
 from annotator.stages.collect import stored_codes
 from annotator.study import LabelStudioCoding, Machine, OpenAIMachine, Study
 from annotator.workspace import SHARD_SIZE, Workspace, codes, shard
@@ -115,13 +117,17 @@ def _machine_cost(workspace: Workspace, machine: Machine, texts: "pd.Series[str]
 def tokens_from_lengths(study: Study, machine: OpenAIMachine, texts: "pd.Series[str]") -> tuple[float, float]:
     """Tokens of all prompts and of all replies, at about four characters a token.
 
-    A text is put to the model once, and again where its confidence is asked for in words.
+    A text is put to the model once or as often as it is sampled, again where its confidence is asked for in
+    words, and once in every other order and wording.
     """
     n_texts, length = len(texts), float(texts.str.len().sum())
-    prompts, names = Prompts(study.codebook), study.codebook.names
-    calls: list[tuple[float, float]] = [(_tokens(prompts.label("")), _reply(study.codebook))]
+    own, names = prompts(study, machine), study.codebook.names
+    varied = variation(study, machine, own)
+    wordings = [own] * max(varied.samples, 1) + [*varied.shuffled, *varied.paraphrased]
+    reply = most_tokens(study.codebook) / 2 if machine.confidence == "structured" else _reply(study.codebook)
+    calls: list[tuple[float, float]] = [(_tokens(each.label("")), reply) for each in wordings]
     if machine.confidence == "verbalized":
-        second = fmean(_tokens(prompts.confidence("", name)) for name in names)
+        second = fmean(_tokens(own.confidence("", name)) for name in names)
         calls.append((second, len(PERCENTAGE) / CHARACTERS_A_TOKEN))
     tokens_in = sum(n_texts * fixed + length / CHARACTERS_A_TOKEN for fixed, _ in calls)
     return tokens_in, n_texts * sum(out for _, out in calls)

@@ -13,6 +13,7 @@ from annotator import __version__, evidence
 from annotator.coding.effort import effort
 from annotator.questions import Asked, MeanAsked
 from annotator.report import figures
+from annotator.report.position_bias import measured
 from annotator.report.reliability import section
 from annotator.seeds import generator
 from annotator.stages.collect import stored_codes
@@ -55,6 +56,7 @@ def page(workspace: Workspace, n_rounds: int, error_maps: Sequence[ErrorMap]) ->
             coders=_coders(workspace, n_rounds),
             reliability=_reliability(workspace, n_rounds),
             machines=[_machine(workspace, machine.name) for machine in study.machine],
+            shuffled_machines=measured(workspace),
         )
     )
 

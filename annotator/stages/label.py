@@ -1,7 +1,10 @@
 """Stage: machine annotators label every unit, shard by shard."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import pandas as pd
 
 from annotator.labeling.build import build
 from annotator.labeling.protocol import MachineAnnotator, Unit, to_table
@@ -48,8 +51,15 @@ def label_shards(
         progress(done, len(indices), f"labelling with {machine.name}")
 
 
+def units_of(workspace: Workspace, rows: pd.DataFrame) -> list[Unit]:
+    """Rows of the corpus as machine annotators take them."""
+    image = workspace.study.corpus.image
+    images = rows[image] if image else itertools.repeat(None)
+    known = zip(rows["unit_id"], rows["text"], images, strict=image is not None)
+    return [Unit(unit_id, text, place) for unit_id, text, place in known]
+
+
 def _label_shard(workspace: Workspace, annotator: MachineAnnotator, index: int) -> None:
     rows = workspace.units.iloc[index * SHARD_SIZE : (index + 1) * SHARD_SIZE]
-    units = [Unit(unit_id, text) for unit_id, text in zip(rows["unit_id"], rows["text"], strict=True)]
-    table = to_table(annotator.label(units))
+    table = to_table(annotator.label(units_of(workspace, rows)))
     workspace.store.write(shard(annotator.name, index), table, workspace.provenance(annotator=annotator.name))

@@ -59,6 +59,9 @@ def test_status_says_what_is_left(tmp_path: Path, capsys: pytest.CaptureFixture[
             "annotation_id": 1,
             "updated_at": pd.Timestamp("2026-01-01", tz="UTC"),
             "skipped": False,
+            "preannotated": False,
+            "cannot_code": None,
+            "note": None,
         }
     )
     workspace.write(codes(1), rows, schema.CODES, round=1)

@@ -1,26 +1,51 @@
 """What every machine annotator promises, on every implementation."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
-from chat_endpoint import ChatEndpoint
-from labeling_setup import PROMPTS, STRANGE, UNITS, knows, openai_annotator
+from chat_endpoint import Answer, ChatEndpoint, completion
+from labeling_setup import PROMPTS, STRANGE, UNITS, knows, openai_annotator, text_of
 from tiny_model import CODEBOOK, TEXTS
 
 from annotator.labeling.cache import ReplyCache
+from annotator.labeling.dialogue import Variation
 from annotator.labeling.local import TransformersAnnotator
+from annotator.labeling.orders import orders
+from annotator.labeling.prompts import Prompts
 from annotator.labeling.protocol import MachineAnnotator, MachineLabel, to_table
 from annotator.labeling.replay import ReplayAnnotator
 from annotator.schema import MACHINE_LABELS
 
 
-@pytest.fixture(params=["openai", "transformers", "replay"])
+def knows_json(messages: list[dict[str, str]], _: int = 1) -> Answer:
+    """Answers as the tiny model does, in JSON; in words what it does not know."""
+    label = TEXTS.get(text_of(messages).removesuffix("\n</text>\nJSON:"))
+    return completion(json.dumps({"label": label, "probability": 0.8}) if label else "nothing fits")
+
+
+def often() -> Variation:
+    """Every question sampled, and asked in other orders."""
+    others = orders(CODEBOOK.names, 2, np.random.default_rng(0))
+    return Variation(samples=3, temperature=0.01, shuffled=[PROMPTS.with_order(order) for order in others])
+
+
+@pytest.fixture(params=["openai", "structured", "transformers", "sampled", "replay"])
 def annotator(request: pytest.FixtureRequest, cache: ReplyCache, tiny: Path) -> Iterator[MachineAnnotator]:
     match request.param:
         case "openai":
             with ChatEndpoint(knows) as endpoint:
                 yield openai_annotator(endpoint.base_url, cache)
+        case "structured":
+            with ChatEndpoint(knows_json) as endpoint:
+                prompts = Prompts(CODEBOOK, as_json=True)
+                yield openai_annotator(endpoint.base_url, cache, prompts=prompts, confidence="structured")
+        case "sampled":
+            yield TransformersAnnotator(
+                "small", model_path=str(tiny), prompts=PROMPTS, codebook=CODEBOOK, variation=often()
+            )
         case "transformers":
             yield TransformersAnnotator(
                 "small", model_path=str(tiny), prompts=PROMPTS, codebook=CODEBOOK, batch_size=4

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.labeling.parsing import label_logprob, parse_cut_label, parse_label, parse_probability
+from annotator.labeling.parsing import parse_cut_label, parse_label, parse_probability
+from annotator.labeling.token_probability import label_logprob
 
 NAMES = ("health", "health care", "economy", "not polite", "C++", "-1", "other")
 
