@@ -140,7 +140,7 @@ class EncoderClassifier:
         self._report(int(tokens.cut.sum()), len(given), network)
         held_out = _held_out(given.labels, self.config.held_out, np.random.default_rng(seed))
         train_rows = np.flatnonzero(~held_out)
-        code_weight = np.ones(self.label_map.n_codes)
+        code_weight: FloatArray = np.ones(self.label_map.n_codes)
         if self.config.class_weight == "balanced":
             code_weight = balanced(given.labels[train_rows], given.weights[train_rows], self.label_map)
         return TrainingSet(

@@ -21,6 +21,7 @@ def build(
     layers: int = 1,
     vocabulary: int = 400,
     max_length: int = 64,
+    dropout: float = 0.1,
     seed: int = 0,
 ) -> Path:
     """A BERT of the given size whose vocabulary comes from ``texts``, with its tokenizer, in ``folder``."""
@@ -45,6 +46,8 @@ def build(
                 num_attention_heads=max(2, width // 32),
                 intermediate_size=4 * width,
                 max_position_embeddings=max_length,
+                hidden_dropout_prob=dropout,
+                attention_probs_dropout_prob=dropout,
                 initializer_range=0.1 if width < 64 else 0.02,
             )
         )
