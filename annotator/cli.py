@@ -13,6 +13,7 @@ from annotator.advance import Outcome
 from annotator.advance import advance as advance_once
 from annotator.check import check as check_study
 from annotator.cli_arguments import Json, StudyPath
+from annotator.cli_classifiers import evaluate, predict, train
 from annotator.cli_estimate import estimate
 from annotator.cli_plan import plan
 from annotator.cli_prompts import prompts
@@ -165,6 +166,9 @@ app.command()(plan)
 app.command()(prompts)
 app.command()(simulate)
 app.command()(estimate)
+app.command()(train)
+app.command()(evaluate)
+app.command()(predict)
 
 
 def _advance(workspace: Workspace, *, force: bool = False) -> Outcome:

@@ -13,6 +13,7 @@ from pydantic import (
     model_validator,
 )
 
+from annotator.classifiers.section import Model
 from annotator.codebook import Codebook
 from annotator.labeling.orders import n_orders
 from annotator.machines import Elicited, LexiconMachine
@@ -221,6 +222,7 @@ class Study(Section):
     estimands: Annotated[tuple[EstimandAsked, ...], Field(min_length=1)] = (
         MeanAsked(name="prevalence", kind="mean"),
     )
+    model: Model | None = Field(None, description="the classifier that `annotator train` trains")
     population: Literal["corpus", "superpopulation"] = "corpus"
     confidence_level: float = Field(0.95, ge=0.5, le=0.999)
     privacy: Literal["local_only"] | None = None
@@ -318,6 +320,11 @@ class Study(Section):
             exclude={"corpus": {"path"}, "machine": {"__all__": calling | {"price_in", "price_out"}}},
             exclude_unset=True,
         )
+
+    def digest_of_model(self, model: Model) -> str:
+        """A short hash of what a classifier rests on: corpus, codebook, machines and its own section."""
+        parts = [self.pinned(), model.model_dump(mode="json")]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
     def digest(self) -> str:
         """A short hash of the whole study file's meaning."""
