@@ -16,14 +16,18 @@ from annotator.study import Machine, OpenAIMachine, ReplayMachine, Study, Transf
 from annotator.workspace import Workspace
 from models import embedded
 
+REPLIES = "replies.sqlite"
 OPENAI_URL = "https://api.openai.com/v1"
 
 
-def build(workspace: Workspace, machine: Machine) -> MachineAnnotator:
-    """The machine annotator a section describes. Raises StudyError where it cannot be."""
+def build(workspace: Workspace, machine: Machine, *, ask_again: bool = False) -> MachineAnnotator:
+    """The machine annotator a section describes. Raises StudyError where it cannot be.
+
+    With ``ask_again``, known replies that are no labels are asked for again.
+    """
     match machine:
         case OpenAIMachine():
-            return _openai(workspace, machine)
+            return openai(workspace, machine, ask_again=ask_again)
         case TransformersMachine():
             codebook = workspace.study.codebook
             return TransformersAnnotator(
@@ -38,7 +42,8 @@ def build(workspace: Workspace, machine: Machine) -> MachineAnnotator:
             return _replay(workspace.study, machine)
 
 
-def _openai(workspace: Workspace, machine: OpenAIMachine) -> OpenAIAnnotator:
+def openai(workspace: Workspace, machine: OpenAIMachine, *, ask_again: bool = False) -> OpenAIAnnotator:
+    """The annotator of a section of kind ``openai``. Raises StudyError where it cannot be."""
     codebook = workspace.study.codebook
     base_url = machine.base_url or OPENAI_URL
     if workspace.study.privacy == "local_only":
@@ -51,13 +56,17 @@ def _openai(workspace: Workspace, machine: OpenAIMachine) -> OpenAIAnnotator:
         api_key=_api_key(machine),
         prompts=Prompts(codebook),
         codebook=codebook,
-        cache=ReplyCache(workspace.folder / "replies.sqlite"),
+        cache=ReplyCache(workspace.folder / REPLIES),
         confidence=machine.confidence,
         concurrency=machine.concurrency,
         timeout=machine.timeout,
         attempts=machine.attempts,
+        requests_per_minute=machine.requests_per_minute,
+        tokens_per_minute=machine.tokens_per_minute,
         price_in=machine.price_in,
         price_out=machine.price_out,
+        max_cost=machine.max_cost,
+        ask_again=ask_again,
     )
 
 

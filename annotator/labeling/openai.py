@@ -2,20 +2,23 @@
 
 import asyncio
 import ipaddress
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from annotator.codebook import Codebook
 from annotator.errors import ServiceError, ServiceUnavailableError
-from annotator.labeling.cache import ReplyCache, cache_key
+from annotator.labeling.cache import ReplyCache
 from annotator.labeling.completion import Completion
 from annotator.labeling.endpoint import Endpoint
-from annotator.labeling.faults import Fault
+from annotator.labeling.limits import Limits
+from annotator.labeling.pipeline import Finished, Part, Pipeline, Tell
 from annotator.labeling.prompts import Message, Prompts
 from annotator.labeling.protocol import Confidence, MachineLabel, Unit
-from annotator.labeling.reading import Outcome, Reply, read_label, to_row
+from annotator.labeling.reading import Outcome, read_label, to_row
+from annotator.labeling.rehearsal import Rehearsal
+from annotator.labeling.replies import Answering, Replies
+from annotator.labeling.spending import Spending
 
 OPENAI_URL = "https://api.openai.com/v1"
 
@@ -40,10 +43,14 @@ class OpenAIAnnotator:
         concurrency: most requests under way at once.
         timeout: seconds a single request may take.
         attempts: most tries of one request.
+        requests_per_minute: most requests a minute; None means no limit.
+        tokens_per_minute: most tokens a minute, of prompts and replies together; None means no limit.
         temperature: sampling temperature; None leaves it to the endpoint.
         max_tokens: most tokens of one reply.
         price_in: price of a million prompt tokens.
         price_out: price of a million reply tokens.
+        max_cost: most that may be spent; None means no cap.
+        ask_again: where a known reply is no label, ask again.
 
     Raises:
         StudyError: the key or the address cannot be used.
@@ -63,10 +70,14 @@ class OpenAIAnnotator:
         concurrency: int = 16,
         timeout: float = 60.0,
         attempts: int = 5,
+        requests_per_minute: float | None = None,
+        tokens_per_minute: float | None = None,
         temperature: float | None = 0.0,
         max_tokens: int = 32,
         price_in: float = 0.0,
         price_out: float = 0.0,
+        max_cost: float | None = None,
+        ask_again: bool = False,
     ) -> None:
         self.name = name
         self._model = model
@@ -76,7 +87,10 @@ class OpenAIAnnotator:
         self._cache = cache
         self._confidence = confidence
         self._concurrency = concurrency
+        self._max_tokens = max_tokens
         self._prices = (price_in / 1e6, price_out / 1e6)
+        self._max_cost = max_cost
+        self._ask_again = ask_again
         self._parameters = _parameters(self._base_url, temperature, max_tokens, confidence)
         self._endpoint = Endpoint(
             annotator=name,
@@ -84,9 +98,9 @@ class OpenAIAnnotator:
             base_url=self._base_url,
             api_key=api_key,
             parameters=self._parameters,
-            concurrency=concurrency,
-            timeout=timeout,
-            attempts=attempts,
+            longest_reply=max_tokens,
+            limits=Limits(concurrency, requests_per_minute, tokens_per_minute, timeout, attempts),
+            database=cache.database,
         )
 
     @property
@@ -101,9 +115,23 @@ class OpenAIAnnotator:
             ServiceUnavailableError: the endpoint as a whole does not answer; replies received are kept.
             ServiceError: it refuses the key or the model.
         """
-        if not units:
-            return []
-        return asyncio.run(self._label(units))
+        rows: list[MachineLabel] = []
+        self.label_parts([(0, units)], lambda _, labelled: rows.extend(labelled))
+        return rows
+
+    def label_parts(self, parts: Iterable[Part], finished: Finished, tell: Tell = lambda _: None) -> None:
+        """Label parts of a corpus without a pause between them; each is handed on when it is whole.
+
+        Raises:
+            ServiceUnavailableError: the endpoint as a whole does not answer; replies received are kept.
+            ServiceError: it refuses the key or the model.
+            SpendingCapError: ``max_cost`` leaves no room for another request.
+        """
+        asyncio.run(self._label(parts, finished, tell))
+
+    def rehearse(self, texts: Iterable[str]) -> Rehearsal:
+        """Go through the labelling of these texts with nothing sent and nothing kept."""
+        return asyncio.run(self._rehearse(texts))
 
     def check(self) -> str:
         """Send one tiny request and say that it was answered.
@@ -124,38 +152,50 @@ class OpenAIAnnotator:
         async with self._endpoint:
             return (await self._endpoint.ask(messages, attempts=1)).outcome
 
-    async def _label(self, units: Sequence[Unit]) -> list[MachineLabel]:
-        payers: dict[str, Unit] = {}
-        for unit in units:
-            payers.setdefault(unit.text, unit)
-        under_way = asyncio.Semaphore(4 * self._concurrency)
-
-        async def row(unit: Unit) -> MachineLabel:
-            async with under_way:
-                return await self._row(unit)
-
+    async def _label(self, parts: Iterable[Part], finished: Finished, tell: Tell) -> None:
+        replies = self._replies(self._endpoint)
+        pipeline = Pipeline(lambda unit: self._row(unit, replies), finished, tell, 4 * self._concurrency)
         async with self._endpoint:
-            tasks = {text: asyncio.create_task(row(unit)) for text, unit in payers.items()}
-            try:
-                await asyncio.gather(*tasks.values())
-            except Exception:
-                self._endpoint.stop()
-                raise
-            except asyncio.CancelledError:
-                for task in tasks.values():
-                    task.cancel()
-                raise
-            finally:
-                await asyncio.gather(*tasks.values(), return_exceptions=True)
-        rows = {text: task.result() for text, task in tasks.items()}
-        return [_of(unit, rows[unit.text]) for unit in units]
+            await pipeline.run(parts, self._endpoint.stop)
 
-    async def _row(self, unit: Unit) -> MachineLabel:
+    async def _rehearse(self, texts: Iterable[str]) -> Rehearsal:
+        rehearsal = Rehearsal(self._names)
+        replies = self._replies(rehearsal, keep=False)
+        for text in texts:
+            await self._row(Unit("", text), replies)
+        return rehearsal
+
+    def _replies(self, source: Answering, *, keep: bool = True) -> Replies:
+        price_in, price_out = self._prices
+        spending = Spending(
+            self._cache,
+            self.name,
+            price_in=price_in,
+            price_out=price_out,
+            longest_reply=self._max_tokens,
+            cap=self._max_cost if keep else None,
+        )
+        return Replies(
+            source,
+            self._cache,
+            spending,
+            model=self._model,
+            depends_on={
+                "kind": "openai",
+                "endpoint": _place(self._base_url),
+                "model": self._model,
+                "parameters": self._parameters,
+            },
+            ask_again=self._ask_again,
+            keep=keep,
+        )
+
+    async def _row(self, unit: Unit, known: Replies) -> MachineLabel:
         text = unit.text.encode("utf-8", "replace").decode("utf-8")
-        replies = [await self._reply(unit, self._prompts.label(text))]
+        replies = [await known.reply(unit.unit_id, self._prompts.label(text), self._is_label)]
         label, _ = read_label(replies[0].outcome, self._names)
         if label is not None and self._confidence == "verbalized":
-            replies.append(await self._reply(unit, self._prompts.confidence(text, label)))
+            replies.append(await known.reply(unit.unit_id, self._prompts.confidence(text, label)))
         return to_row(
             unit,
             replies,
@@ -165,30 +205,8 @@ class OpenAIAnnotator:
             elicitation=self._confidence,
         )
 
-    async def _reply(self, unit: Unit, messages: list[Message]) -> Reply:
-        """The reply to these messages: a known one, or a new one that is kept before it is used."""
-        key = cache_key(
-            kind="openai",
-            endpoint=_place(self._base_url),
-            model=self._model,
-            parameters=self._parameters,
-            messages=messages,
-        )
-        kept = self._cache.get(key)
-        if kept is not None:
-            completion = Completion.from_dict(kept["completion"])
-            cost = self._cost(completion) if kept["unit_id"] == unit.unit_id else 0.0
-            return Reply(completion, attempts=0, seconds=0.0, cost=cost)
-        answer = await self._endpoint.ask(messages)
-        if isinstance(answer.outcome, Fault):
-            return Reply(answer.outcome, answer.attempts, answer.seconds)
-        reply = {"completion": answer.outcome.to_dict(), "unit_id": unit.unit_id}
-        self._cache.put(key, reply, model=self._model)
-        return Reply(answer.outcome, answer.attempts, answer.seconds, self._cost(answer.outcome))
-
-    def _cost(self, completion: Completion) -> float:
-        price_in, price_out = self._prices
-        return completion.tokens_in * price_in + completion.tokens_out * price_out
+    def _is_label(self, completion: Completion) -> bool:
+        return read_label(completion, self._names)[1] == "ok"
 
 
 def _parameters(
@@ -213,10 +231,3 @@ def _place(base_url: str) -> str:
     except ValueError:
         here = host == "localhost"
     return "this machine" if here else base_url.rstrip("/")
-
-
-def _of(unit: Unit, row: MachineLabel) -> MachineLabel:
-    """The row of another unit with the same text, which cost nothing more."""
-    if row.unit_id == unit.unit_id:
-        return row
-    return replace(row, unit_id=unit.unit_id, cost=0.0, seconds=0.0, attempts=0)

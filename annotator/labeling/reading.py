@@ -33,8 +33,8 @@ def read_label(outcome: Outcome, names: Sequence[str]) -> tuple[str | None, Stat
     """The code of the first reply, or the status that says why there is none."""
     if isinstance(outcome, Fault):
         return None, outcome.status
-    if outcome.ending == "refusal":
-        return None, "refusal"
+    if outcome.ending in ("refusal", "content_filter"):
+        return None, "refusal" if outcome.ending == "refusal" else "content_filter"
     if outcome.ending == "length":
         return parse_cut_label(outcome.text, names)
     return parse_label(outcome.text, names)

@@ -1,10 +1,14 @@
-"""Stage: machine annotators label every unit, shard by shard."""
+"""Stage: machine annotators label every unit, shard by shard.
 
-from collections.abc import Sequence
+The corpus streams through: what is held is a few shards, however many units there are.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from annotator.labeling.build import build
-from annotator.labeling.protocol import MachineAnnotator, Unit, to_table
+from annotator.labeling.pipeline import Part, label_parts
+from annotator.labeling.protocol import MachineLabel, Unit, to_table
 from annotator.progress import Progress, silent
 from annotator.study import Machine
 from annotator.workspace import SHARD_SIZE, Workspace, shard
@@ -28,28 +32,48 @@ def pending(workspace: Workspace) -> list[Shard]:
     ]
 
 
-def label(workspace: Workspace, progress: Progress = silent) -> str:
-    """Label what is not labelled yet. Raises ServiceError when an annotator as a whole cannot work."""
-    for machine in workspace.study.machine:
+def label(
+    workspace: Workspace, progress: Progress = silent, machines: Sequence[Machine] | None = None
+) -> str:
+    """Label what is not labelled yet, with all machine annotators of the study or with some.
+
+    Raises ServiceError when an annotator as a whole cannot work, SpendingCapError when its money is spent.
+    """
+    machines = machines or workspace.study.machine
+    for machine in machines:
         todo = [part.index for part in pending(workspace) if part.annotator == machine.name]
         if todo:
             label_shards(workspace, machine, todo, progress)
-    return f"{len(workspace.units):,} units labelled by {', '.join(m.name for m in workspace.study.machine)}"
+    return f"{workspace.n_units:,} units labelled by {', '.join(m.name for m in machines)}"
 
 
 def label_shards(
     workspace: Workspace, machine: Machine, indices: Sequence[int], progress: Progress = silent
 ) -> None:
-    """Label some shards with one annotator, which is loaded once."""
-    annotator = build(workspace, machine)
-    progress(0, len(indices), f"labelling with {machine.name}")
-    for done, index in enumerate(indices, start=1):
-        _label_shard(workspace, annotator, index)
-        progress(done, len(indices), f"labelling with {machine.name}")
+    """Label some shards with one annotator, which is loaded once; each is written when its units are done."""
+    total = sum(shard_length(workspace, index) for index in indices)
+    what = f"labelling with {machine.name}"
+    progress(0, total, what)
+    label_parts(
+        build(workspace, machine),
+        parts(workspace, sorted(indices)),
+        lambda index, rows: write_shard(workspace, machine.name, index, rows),
+        lambda done: progress(done, total, what),
+    )
+    progress(total, total, what)
 
 
-def _label_shard(workspace: Workspace, annotator: MachineAnnotator, index: int) -> None:
-    rows = workspace.units.iloc[index * SHARD_SIZE : (index + 1) * SHARD_SIZE]
-    units = [Unit(unit_id, text) for unit_id, text in zip(rows["unit_id"], rows["text"], strict=True)]
-    table = to_table(annotator.label(units))
-    workspace.store.write(shard(annotator.name, index), table, workspace.provenance(annotator=annotator.name))
+def shard_length(workspace: Workspace, index: int) -> int:
+    """How many units a shard has: only the last can have fewer than the others."""
+    return min(SHARD_SIZE, workspace.n_units - index * SHARD_SIZE)
+
+
+def parts(workspace: Workspace, indices: Sequence[int]) -> Iterator[Part]:
+    """The units of these shards, which are in ascending order, a shard at a time."""
+    for index, rows in zip(indices, workspace.texts(indices), strict=True):
+        yield index, [Unit(unit_id, text) for unit_id, text in rows]
+
+
+def write_shard(workspace: Workspace, annotator: str, index: int, rows: Sequence[MachineLabel]) -> None:
+    """Write a shard, whole or not at all."""
+    workspace.store.write(shard(annotator, index), to_table(rows), workspace.provenance(annotator=annotator))
