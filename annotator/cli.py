@@ -13,7 +13,9 @@ from annotator.advance import Outcome
 from annotator.advance import advance as advance_once
 from annotator.check import check as check_study
 from annotator.cli_arguments import Json, StudyPath
+from annotator.cli_cache import cache
 from annotator.cli_estimate import estimate
+from annotator.cli_label import label
 from annotator.cli_plan import plan
 from annotator.cli_simulate import simulate
 from annotator.deploy import deploy as deploy_study
@@ -159,6 +161,8 @@ def report(study: StudyPath) -> None:
     console.out.print(workspace.store.address(REPORT), soft_wrap=True)
 
 
+app.command()(label)
+app.command()(cache)
 app.command()(plan)
 app.command()(simulate)
 app.command()(estimate)

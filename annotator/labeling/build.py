@@ -42,8 +42,13 @@ def build(workspace: Workspace, machine: Machine, *, ask_again: bool = False) ->
             return _replay(workspace.study, machine)
 
 
-def openai(workspace: Workspace, machine: OpenAIMachine, *, ask_again: bool = False) -> OpenAIAnnotator:
-    """The annotator of a section of kind ``openai``. Raises StudyError where it cannot be."""
+def openai(
+    workspace: Workspace, machine: OpenAIMachine, *, ask_again: bool = False, needs_key: bool = True
+) -> OpenAIAnnotator:
+    """The annotator of a section of kind ``openai``. Raises StudyError where it cannot be.
+
+    ``needs_key`` is false where nothing will be sent.
+    """
     codebook = workspace.study.codebook
     base_url = machine.base_url or OPENAI_URL
     if workspace.study.privacy == "local_only":
@@ -53,7 +58,7 @@ def openai(workspace: Workspace, machine: OpenAIMachine, *, ask_again: bool = Fa
         name=machine.name,
         model=machine.model,
         base_url=base_url,
-        api_key=_api_key(machine),
+        api_key=_api_key(machine) if needs_key else None,
         prompts=Prompts(codebook),
         codebook=codebook,
         cache=ReplyCache(workspace.folder / REPLIES),
@@ -68,6 +73,13 @@ def openai(workspace: Workspace, machine: OpenAIMachine, *, ask_again: bool = Fa
         max_cost=machine.max_cost,
         ask_again=ask_again,
     )
+
+
+def spent(workspace: Workspace, machine: OpenAIMachine) -> float:
+    """What the annotator's replies cost so far, at the section's prices. Makes no cache."""
+    if not (workspace.folder / REPLIES).exists():
+        return 0.0
+    return openai(workspace, machine, needs_key=False).spent
 
 
 def _api_key(machine: OpenAIMachine) -> str | None:

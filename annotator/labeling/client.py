@@ -44,7 +44,7 @@ def sound_url(base_url: str) -> str:
 
 
 class Client:
-    """Sends requests and gives back bodies; its errors are those of ``openai``. Connects when first used."""
+    """Sends requests and gives back bodies; its errors are those of ``openai``."""
 
     def __init__(self, base_url: str, api_key: str, limits: Limits) -> None:
         self._base_url = base_url
@@ -52,15 +52,19 @@ class Client:
         self._limits = limits
         self._library: AsyncOpenAI | None = None
 
+    def open(self) -> None:
+        """Load the library, which takes a second, unless that is done."""
+        if self._library is None:
+            self._library = self._connect()
+
     async def complete(self, request: Mapping[str, Any]) -> bytes:
-        """The body of the answer to one chat completion request.
+        """The body of the answer to one chat completion request, once ``open`` was called.
 
         The request goes out as it is given: having the library look through each took a third of a call.
         """
         import httpx2  # noqa: PLC0415 (slow to import)
 
-        if self._library is None:
-            self._library = self._connect()
+        assert self._library is not None
         response = await self._library.post("/chat/completions", cast_to=httpx2.Response, body=dict(request))
         return response.content
 

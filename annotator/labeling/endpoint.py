@@ -139,6 +139,7 @@ class Endpoint:
 
     async def _send(self, messages: Sequence[Message]) -> Completion | Fault:
         self.calls += 1
+        self._client.open()
         body = {"model": self._model, "messages": list(messages), **self._parameters}
         try:
             async with asyncio.timeout(self._limits.timeout):

@@ -108,6 +108,11 @@ class OpenAIAnnotator:
         """Requests sent to the endpoint so far, tries that failed included."""
         return self._endpoint.calls
 
+    @property
+    def spent(self) -> float:
+        """What this annotator's replies cost so far, in this study."""
+        return self._spending(None).spent
+
     def label(self, units: Sequence[Unit]) -> list[MachineLabel]:
         """One row a unit, in the same order.
 
@@ -166,19 +171,10 @@ class OpenAIAnnotator:
         return rehearsal
 
     def _replies(self, source: Answering, *, keep: bool = True) -> Replies:
-        price_in, price_out = self._prices
-        spending = Spending(
-            self._cache,
-            self.name,
-            price_in=price_in,
-            price_out=price_out,
-            longest_reply=self._max_tokens,
-            cap=self._max_cost if keep else None,
-        )
         return Replies(
             source,
             self._cache,
-            spending,
+            self._spending(self._max_cost if keep else None),
             model=self._model,
             depends_on={
                 "kind": "openai",
@@ -188,6 +184,17 @@ class OpenAIAnnotator:
             },
             ask_again=self._ask_again,
             keep=keep,
+        )
+
+    def _spending(self, cap: float | None) -> Spending:
+        price_in, price_out = self._prices
+        return Spending(
+            self._cache,
+            self.name,
+            price_in=price_in,
+            price_out=price_out,
+            longest_reply=self._max_tokens,
+            cap=cap,
         )
 
     async def _row(self, unit: Unit, known: Replies) -> MachineLabel:
