@@ -50,7 +50,7 @@ class Spending:
         self._longest_reply = longest_reply
         self._cap = cap
         self._n_held = 0
-        self._released = asyncio.Event()
+        self._turn, self._released = asyncio.Lock(), asyncio.Event()
 
     def cost(self, tokens_in: int, tokens_out: int) -> float:
         """What so many tokens cost."""
@@ -90,14 +90,15 @@ class Spending:
             self._released.set()
 
     async def _hold(self, cost: float) -> int:
-        while True:
-            self._released.clear()
-            held = self._try_to_hold(cost)
-            if held is not None:
-                self._n_held += 1
-                return held
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._released.wait(), _ANOTHER_LOOK)
+        async with self._turn:  # first come, first served
+            while True:
+                self._released.clear()
+                held = self._try_to_hold(cost)
+                if held is not None:
+                    self._n_held += 1
+                    return held
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._released.wait(), _ANOTHER_LOOK)
 
     def _try_to_hold(self, cost: float) -> int | None:
         """The id of what was set aside, or None while requests under way may leave room for it."""
