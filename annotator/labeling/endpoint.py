@@ -1,7 +1,4 @@
-"""Asking an OpenAI-compatible endpoint: one boundary where its errors are sorted and requests are repeated.
-
-The ``openai`` client's own retries are off, so that a request is never repeated by two hands.
-"""
+"""Asking an OpenAI-compatible endpoint: where its errors are sorted and requests repeated."""
 
 import asyncio
 import contextlib
@@ -139,11 +136,9 @@ class Endpoint:
 
     async def _send(self, messages: Sequence[Message]) -> Completion | Fault:
         self.calls += 1
-        self._client.open()
         body = {"model": self._model, "messages": list(messages), **self._parameters}
         try:
-            async with asyncio.timeout(self._limits.timeout):
-                said = await self._client.complete(body)
+            said = await self._client.complete(body)
             completion = Completion.read(self._redacted(said.decode("utf-8", "replace")))
         except Exception as error:
             return sort_out(error, self._redacted)

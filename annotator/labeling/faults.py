@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from annotator.labeling.completion import Completion, NotACompletionError
 from annotator.labeling.limits import retry_after
 from annotator.labeling.protocol import Status
+
+if TYPE_CHECKING:
+    import httpx2
 
 Kind = Literal["unreachable", "busy", "timeout", "broken", "garbage", "refused", "fatal"]
 
@@ -61,40 +64,47 @@ class Fault:
 def sort_out(error: Exception, redact: Callable[[str], str]) -> Completion | Fault:
     """What an exception of one request means; a programmer's error is raised again.
 
-    A content filter's refusal is an answer: a completion without text.
+    Understands ``httpx2``'s errors, and those of libraries that carry one. A content filter's refusal is an
+    answer: a completion without a label.
     """
-    import openai  # noqa: PLC0415 (slow to import)
+    import httpx2  # noqa: PLC0415 (slow to import)
 
     if isinstance(error, NotACompletionError):
         return Fault("garbage", _clip(str(error)))
-    if isinstance(error, TimeoutError | openai.APITimeoutError | openai.APIConnectionError):
-        return _no_answer(error)
-    if isinstance(error, openai.APIStatusError):
-        return _status(error, redact)
-    if isinstance(error, openai.OpenAIError):
-        return Fault("garbage", _clip(redact(str(error))))
+    response = getattr(error, "response", None)
+    if isinstance(response, httpx2.Response):
+        return _status(response, redact)
+    cause = error.__cause__ if isinstance(error.__cause__, httpx2.RequestError) else error
+    if isinstance(cause, TimeoutError | httpx2.RequestError):
+        return _no_answer(cause)
     raise error
 
 
 def _no_answer(error: Exception) -> Fault:
     import httpx2  # noqa: PLC0415 (slow to import)
 
-    cause = error.__cause__
-    if isinstance(
-        cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError | httpx2.UnsupportedProtocol
-    ):
-        return Fault("unreachable", f"no connection ({_clip(str(cause)) or 'timed out'})")
-    if isinstance(error, TimeoutError) or isinstance(cause, httpx2.TimeoutException):
+    no_connection = (
+        httpx2.ConnectError,
+        httpx2.ConnectTimeout,
+        httpx2.ProxyError,
+        httpx2.UnsupportedProtocol,
+    )
+    if isinstance(error, no_connection):
+        return Fault("unreachable", f"no connection ({_clip(str(error)) or 'timed out'})")
+    if isinstance(error, TimeoutError | httpx2.TimeoutException):
         return Fault("timeout", "no answer in time")
-    return Fault("broken", f"the connection was cut ({type(cause).__name__})")
+    if isinstance(error, httpx2.DecodingError):
+        return Fault("garbage", "the endpoint's answer is not in the encoding it names")
+    return Fault("broken", f"the connection was cut ({type(error).__name__})")
 
 
-def _status(error: Any, redact: Callable[[str], str]) -> Completion | Fault:
-    code, status = str(error.code), error.status_code
-    message = f"HTTP {status}: {_clip(redact(_said(error)))}"
+def _status(response: "httpx2.Response", redact: Callable[[str], str]) -> Completion | Fault:
+    status = response.status_code
+    words, code = _said(response)
+    message = f"HTTP {status}: {_clip(redact(words))}"
     if code in _FILTER_CODES or (status == 400 and "content_filter" in message):
         return Completion(text=message, ending="content_filter")
-    wait = retry_after(error.response.headers.get("retry-after")) if status in _BUSY_CODES else None
+    wait = retry_after(response.headers.get("retry-after")) if status in _BUSY_CODES else None
     hint = _HINTS[402] if code == "insufficient_quota" else _HINTS.get(status)
     return Fault(_kind(status, hint), message, hint=hint, retry_after=wait, http_status=status)
 
@@ -107,12 +117,18 @@ def _kind(status: int, hint: str | None) -> Kind:
     return "broken" if status >= 500 else "refused"
 
 
-def _said(error: Any) -> str:
-    """The endpoint's own words, where it has any."""
-    body = error.body if isinstance(error.body, dict) else {}
-    inner = body.get("error", body)
-    words = inner.get("message") or inner.get("detail") if isinstance(inner, dict) else inner
-    return words if isinstance(words, str) and words else error.message
+def _said(response: "httpx2.Response") -> tuple[str, str]:
+    """The endpoint's own words, or its answer as it is, and its code for what went wrong."""
+    try:
+        body = response.json()
+    except (ValueError, RecursionError):
+        body = None
+    inner = body.get("error", body) if isinstance(body, dict) else body
+    parts = inner if isinstance(inner, dict) else {"message": inner}
+    words = parts.get("message") or parts.get("detail")
+    code = parts.get("code")
+    said = words if isinstance(words, str) and words else response.text or response.reason_phrase
+    return said, code if isinstance(code, str) else ""
 
 
 def _clip(text: str) -> str:

@@ -101,9 +101,7 @@ def test_no_request_is_sent_that_could_pass_the_cap(cache: ReplyCache) -> None:
         endpoint.done = note  # type: ignore[method-assign]
         options = {"confidence": "none", "concurrency": 32, "max_cost": cap, **PRICES}
         with pytest.raises(SpendingCapError):
-            openai_annotator(endpoint.base_url, cache, **options).label(
-                [Unit(f"u{n}", f"text {n:04}") for n in range(2000)]
-            )
+            openai_annotator(endpoint.base_url, cache, **options).label(units)
     assert 0 < most <= cap
 
 
