@@ -98,7 +98,7 @@ def _todo(workspace: Workspace, machine: Machine, retry: bool) -> tuple[int, Ite
     if retry:
         failed = failures(workspace, machine.name)
         return sum(failed.values()), _texts(failed_parts(workspace, machine.name, list(failed)))
-    indices = [part.index for part in pending(workspace) if part.annotator == machine.name]
+    indices = [part.index for part in pending(workspace, machine.name)]
     n_units = sum(shard_length(workspace, index) for index in indices)
     return n_units, _texts(parts(workspace, indices))
 

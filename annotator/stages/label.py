@@ -6,6 +6,7 @@ The corpus streams through: what is held is a few shards, however many units the
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from annotator.errors import SpendingCapError
 from annotator.labeling.build import build
 from annotator.labeling.pipeline import Part, label_parts
 from annotator.labeling.protocol import MachineLabel, Unit, to_table
@@ -22,11 +23,12 @@ class Shard:
     index: int
 
 
-def pending(workspace: Workspace) -> list[Shard]:
-    """The shards not labelled yet, of all machine annotators."""
+def pending(workspace: Workspace, annotator: str | None = None) -> list[Shard]:
+    """The shards not labelled yet, of all machine annotators or of one."""
     return [
         Shard(machine.name, index)
         for machine in workspace.study.machine
+        if annotator in (None, machine.name)
         for index in range(workspace.n_shards)
         if not workspace.store.exists(shard(machine.name, index))
     ]
@@ -41,7 +43,7 @@ def label(
     """
     machines = machines or workspace.study.machine
     for machine in machines:
-        todo = [part.index for part in pending(workspace) if part.annotator == machine.name]
+        todo = [part.index for part in pending(workspace, machine.name)]
         if todo:
             label_shards(workspace, machine, todo, progress)
     return f"{workspace.n_units:,} units labelled by {', '.join(m.name for m in machines)}"
@@ -54,12 +56,19 @@ def label_shards(
     total = sum(shard_length(workspace, index) for index in indices)
     what = f"labelling with {machine.name}"
     progress(0, total, what)
-    label_parts(
-        build(workspace, machine),
-        parts(workspace, sorted(indices)),
-        lambda index, rows: write_shard(workspace, machine.name, index, rows),
-        lambda done: progress(done, total, what),
-    )
+    try:
+        label_parts(
+            build(workspace, machine),
+            parts(workspace, sorted(indices)),
+            lambda index, rows: write_shard(workspace, machine.name, index, rows),
+            lambda done: progress(done, total, what),
+        )
+    except SpendingCapError as error:
+        n_missing = sum(shard_length(workspace, part.index) for part in pending(workspace, machine.name))
+        raise SpendingCapError(
+            f"{error.message}; {n_missing:,} of {workspace.n_units:,} units are in no written shard yet",
+            hint=error.hint,
+        ) from error
     progress(total, total, what)
 
 

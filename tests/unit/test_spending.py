@@ -180,8 +180,9 @@ def test_a_study_keeps_whole_shards_and_says_what_it_spent(tmp_path: Path) -> No
         path = small_study.write(tmp_path, small_study.corpus(1200), machine=[machine])
         workspace = Workspace.open(path)
         ingest(workspace)
-        with pytest.raises(SpendingCapError):
+        with pytest.raises(SpendingCapError, match=r"700 of 1,200 units") as caught:
             label(workspace)
+        assert "spent 7," in caught.value.message
         asked = len(endpoint.requests)
         assert asked * 10 <= 8_000
         assert [part.index for part in pending(workspace)] == [1, 2]
