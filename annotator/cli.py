@@ -13,8 +13,10 @@ from annotator.advance import Outcome
 from annotator.advance import advance as advance_once
 from annotator.check import check as check_study
 from annotator.cli_arguments import Json, StudyPath
+from annotator.cli_cache import cache
 from annotator.cli_classifiers import evaluate, predict, train
 from annotator.cli_estimate import estimate
+from annotator.cli_label import label
 from annotator.cli_plan import plan
 from annotator.cli_prompts import prompts
 from annotator.cli_simulate import simulate
@@ -162,6 +164,8 @@ def report(study: StudyPath) -> None:
     console.out.print(workspace.store.address(REPORT), soft_wrap=True)
 
 
+app.command()(label)
+app.command()(cache)
 app.command()(plan)
 app.command()(prompts)
 app.command()(simulate)

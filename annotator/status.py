@@ -8,9 +8,11 @@ import pandas as pd
 
 from annotator import schema
 from annotator.coding.effort import effort, median_seconds
+from annotator.labeling.build import spent
 from annotator.stages.collect import outstanding, stored_codes
 from annotator.state import Step, n_closed_rounds, next_step, reason_to_end
-from annotator.workspace import CORPUS, ESTIMATES, Workspace, ledger, tasks
+from annotator.study import Machine, OpenAIMachine
+from annotator.workspace import CORPUS, ESTIMATES, Workspace, ledger, shard, tasks
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,10 @@ def status(workspace: Workspace) -> Status:
     return Status(
         study=workspace.study.name,
         next_step=step,
-        n_units=len(workspace.units) if is_ingested else None,
+        n_units=workspace.n_units if is_ingested else None,
         rounds=rounds,
         coders=effort(codes),
-        machines=machines(workspace) if is_ingested and step.stage != "label" else pd.DataFrame(),
+        machines=machines(workspace) if is_ingested else pd.DataFrame(),
         estimates=latest_estimates(workspace),
         coding_address=coding_address(workspace, opened),
         ended_because=reason_to_end(workspace, n_closed_rounds(workspace)) if step.stage == "done" else None,
@@ -120,21 +122,41 @@ def _hours(codes: pd.DataFrame, n_codes_left: int) -> float | None:
 
 
 def machines(workspace: Workspace) -> pd.DataFrame:
-    """What each machine annotator did, and what that took."""
-    rows = []
-    for machine in workspace.study.machine:
-        labels = workspace.machine_labels(machine.name)
-        rows.append(
-            {
-                "annotator": machine.name,
-                "n_labelled": int((labels["status"] == "ok").sum()),
-                "n_failed": int((labels["status"] != "ok").sum()),
-                "tokens_in": int(labels["tokens_in"].fillna(0).sum()),
-                "tokens_out": int(labels["tokens_out"].fillna(0).sum()),
-                "cost": float(labels["cost"].fillna(0).sum()),
-            }
-        )
-    return pd.DataFrame(rows)
+    """What each machine annotator did so far, and what that took; shards not written yet are left out.
+
+    ``spent`` is the cost of all replies, also of those not in a shard yet, and ``max_cost`` the cap on it:
+    both are there only where an annotator has a cap.
+    """
+    rows = pd.DataFrame([_machine(workspace, machine) for machine in workspace.study.machine])
+    caps = rows[["spent", "max_cost"]].astype(object)
+    rows[["spent", "max_cost"]] = caps.where(caps.notna(), None)
+    return rows if caps.notna().any(axis=None) else rows.drop(columns=["spent", "max_cost"])
+
+
+def _machine(workspace: Workspace, machine: Machine) -> dict[str, Any]:
+    n_labelled = n_failed = tokens_in = tokens_out = 0
+    cost = 0.0
+    for index in range(workspace.n_shards):
+        path = shard(machine.name, index)
+        if not workspace.store.exists(path):
+            continue
+        part = workspace.store.read(path, ["status", "tokens_in", "tokens_out", "cost"]).to_pandas()
+        n_ok = int((part["status"] == "ok").sum())
+        n_labelled, n_failed = n_labelled + n_ok, n_failed + len(part) - n_ok
+        tokens_in += int(part["tokens_in"].sum())
+        tokens_out += int(part["tokens_out"].sum())
+        cost += float(part["cost"].sum())
+    capped = machine if isinstance(machine, OpenAIMachine) and machine.max_cost is not None else None
+    return {
+        "annotator": machine.name,
+        "n_labelled": n_labelled,
+        "n_failed": n_failed,
+        "tokens_in": tokens_in,
+        "tokens_out": tokens_out,
+        "cost": cost,
+        "spent": spent(workspace, capped) if capped else None,
+        "max_cost": capped.max_cost if capped else None,
+    }
 
 
 def coding_address(workspace: Workspace, round_number: int) -> str | None:

@@ -64,10 +64,19 @@ class OpenAIMachine(Elicited):
     api_key_env: str = "OPENAI_API_KEY"
     logprobs: bool = Field(False, description="ask for token probabilities whatever the confidence is")
     concurrency: int = Field(16, ge=1, le=1024)
+    requests_per_minute: float | None = Field(None, gt=0)
+    tokens_per_minute: float | None = Field(None, gt=0, description="of prompts and answers together")
     timeout: float = Field(60.0, gt=0)
     attempts: int = Field(5, ge=1, le=20)
     price_in: float = Field(0.0, ge=0, description="money per million prompt tokens")
     price_out: float = Field(0.0, ge=0, description="money per million answer tokens")
+    max_cost: float | None = Field(None, gt=0, description="money this annotator may cost, at most")
+
+    @model_validator(mode="after")
+    def _a_cap_needs_prices(self) -> Self:
+        if self.max_cost is not None and not (self.price_in or self.price_out):
+            raise ValueError("max_cost needs price_in and price_out, the money per million tokens")
+        return self
 
 
 class TransformersMachine(Elicited):
@@ -314,10 +323,11 @@ class Study(Section):
         is called (speed, prices, address) may change; which model it is may not.
         """
         calling = {"base_url", "api_key_env", "concurrency", "timeout", "attempts", "batch_size"}
+        calling |= {"requests_per_minute", "tokens_per_minute", "price_in", "price_out", "max_cost"}
         return self.model_dump(
             mode="json",
             include={"name", "corpus", "codebook", "machine", "seed"},
-            exclude={"corpus": {"path"}, "machine": {"__all__": calling | {"price_in", "price_out"}}},
+            exclude={"corpus": {"path"}, "machine": {"__all__": calling}},
             exclude_unset=True,
         )
 

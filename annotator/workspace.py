@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +27,7 @@ REPORT = "report.html"
 SIMULATION = "simulation.parquet"
 SIMULATION_FIGURE = "simulation.svg"
 SHARD_SIZE = 500  # units in one part of a machine annotator's labels: what a crash can cost to redo
+ROW_GROUP = 10 * SHARD_SIZE  # units of the corpus that are read together while machines label
 
 
 def shard(annotator: str, index: int) -> str:
@@ -161,10 +162,21 @@ class Workspace:
         """Unit id -> row in the corpus, for aligning other tables."""
         return pd.Series(range(len(self.units)), index=self.units["unit_id"])
 
+    @cached_property
+    def n_units(self) -> int:
+        """How many units the corpus has, without reading it."""
+        return self.store.n_rows(CORPUS)
+
     @property
     def n_shards(self) -> int:
         """How many parts the labels of one machine annotator have."""
-        return -(-len(self.units) // SHARD_SIZE)
+        return -(-self.n_units // SHARD_SIZE)
+
+    def shards(self, indices: Iterable[int]) -> Iterator[pa.Table]:
+        """What machines see of the units of these shards, ascending, a few shards in memory at a time."""
+        image = self.study.corpus.image
+        slices = ((i * SHARD_SIZE, min((i + 1) * SHARD_SIZE, self.n_units)) for i in indices)
+        yield from self.store.read_slices(CORPUS, ["unit_id", "text", *([image] if image else [])], slices)
 
     def machine_labels(self, annotator: str) -> pd.DataFrame:
         """All labels of one machine annotator, in corpus order, without the signals."""

@@ -21,14 +21,18 @@ from annotator.study import Machine, OpenAIMachine, ReplayMachine, Study, Transf
 from annotator.workspace import Workspace
 from models import embedded
 
+REPLIES = "replies.sqlite"
 OPENAI_URL = "https://api.openai.com/v1"
 
 
-def build(workspace: Workspace, machine: Machine) -> MachineAnnotator:
-    """The machine annotator a section describes. Raises StudyError where it cannot be."""
+def build(workspace: Workspace, machine: Machine, *, ask_again: bool = False) -> MachineAnnotator:
+    """The machine annotator a section describes. Raises StudyError where it cannot be.
+
+    With ``ask_again``, known replies that are no labels are asked for again.
+    """
     match machine:
         case OpenAIMachine():
-            return _translating(workspace, machine, _openai(workspace, machine))
+            return _translating(workspace, machine, openai(workspace, machine, ask_again=ask_again))
         case TransformersMachine() if machine.is_causal:
             return _translating(workspace, machine, _causal(workspace.study, machine))
         case TransformersMachine():
@@ -84,7 +88,13 @@ def _classifier(study: Study, machine: TransformersMachine) -> ClassifierAnnotat
     )
 
 
-def _openai(workspace: Workspace, machine: OpenAIMachine) -> OpenAIAnnotator:
+def openai(
+    workspace: Workspace, machine: OpenAIMachine, *, ask_again: bool = False, needs_key: bool = True
+) -> OpenAIAnnotator:
+    """The annotator of a section of kind ``openai``. Raises StudyError where it cannot be.
+
+    ``needs_key`` is false where nothing will be sent.
+    """
     codebook = workspace.study.codebook
     base_url = machine.base_url or OPENAI_URL
     if workspace.study.privacy == "local_only":
@@ -95,10 +105,10 @@ def _openai(workspace: Workspace, machine: OpenAIMachine) -> OpenAIAnnotator:
         name=machine.name,
         model=machine.model,
         base_url=base_url,
-        api_key=_api_key(machine),
+        api_key=_api_key(machine) if needs_key else None,
         prompts=own,
         codebook=codebook,
-        cache=ReplyCache(workspace.folder / "replies.sqlite"),
+        cache=ReplyCache(workspace.folder / REPLIES),
         confidence=machine.confidence,
         variation=variation(workspace.study, machine, own),
         logprobs=machine.logprobs,
@@ -106,9 +116,20 @@ def _openai(workspace: Workspace, machine: OpenAIMachine) -> OpenAIAnnotator:
         concurrency=machine.concurrency,
         timeout=machine.timeout,
         attempts=machine.attempts,
+        requests_per_minute=machine.requests_per_minute,
+        tokens_per_minute=machine.tokens_per_minute,
         price_in=machine.price_in,
         price_out=machine.price_out,
+        max_cost=machine.max_cost,
+        ask_again=ask_again,
     )
+
+
+def spent(workspace: Workspace, machine: OpenAIMachine) -> float:
+    """What the annotator's replies cost so far, at the section's prices. Makes no cache."""
+    if not (workspace.folder / REPLIES).exists():
+        return 0.0
+    return openai(workspace, machine, needs_key=False).spent
 
 
 def _api_key(machine: OpenAIMachine) -> str | None:
