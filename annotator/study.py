@@ -15,6 +15,7 @@ from pydantic import (
 
 from annotator.codebook import Codebook
 from annotator.questions import LABEL, AgreementAsked, Asked, EstimandAsked, MeanAsked, RegressionAsked
+from annotator.runner import Runner
 from annotator.section import Column, Section, Slug
 
 
@@ -141,6 +142,7 @@ class Study(Section):
     machine: Annotated[tuple[Machine, ...], Field(min_length=1)]
     coding: Coding
     design: Design
+    runner: Runner = Field(default_factory=Runner)
     estimands: Annotated[tuple[EstimandAsked, ...], Field(min_length=1)] = (
         MeanAsked(name="prevalence", kind="mean"),
     )

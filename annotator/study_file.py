@@ -12,6 +12,7 @@ from annotator import yaml_source
 from annotator.codebook import Code, Codebook
 from annotator.errors import StudyError
 from annotator.questions import SECTIONS, kinds
+from annotator.runner import Runner
 from annotator.study import (
     Corpus,
     Design,
@@ -177,6 +178,7 @@ def _keys_at(location: tuple[int | str, ...]) -> list[str]:
         ("coding", "replay"): ReplayCoding,
         ("design",): Design,
         ("design", "stop"): Stop,
+        ("runner",): Runner,
         **{("estimands", kind): section for section in SECTIONS for kind in kinds(section)},
     }
     model = sections.get(tuple(str(part) for part in location if isinstance(part, str)))

@@ -51,7 +51,7 @@ def _openai(workspace: Workspace, machine: OpenAIMachine) -> OpenAIAnnotator:
         api_key=_api_key(machine),
         prompts=Prompts(codebook),
         codebook=codebook,
-        cache=ReplyCache(workspace.folder / "replies.sqlite"),
+        cache=ReplyCache(_replies(workspace)),
         confidence=machine.confidence,
         concurrency=machine.concurrency,
         timeout=machine.timeout,
@@ -59,6 +59,12 @@ def _openai(workspace: Workspace, machine: OpenAIMachine) -> OpenAIAnnotator:
         price_in=machine.price_in,
         price_out=machine.price_out,
     )
+
+
+def _replies(workspace: Workspace) -> Path:
+    """Where paid replies are kept: beside the study file, or on the disk a worker has to itself."""
+    own = os.environ.get("ANNOTATOR_REPLIES")
+    return Path(own) / f"{workspace.study_id}.sqlite" if own else workspace.folder / "replies.sqlite"
 
 
 def _api_key(machine: OpenAIMachine) -> str | None:
