@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from annotator.errors import StudyError
 from annotator.progress import Progress, silent
+from annotator.stages.canary import canary
 from annotator.stages.close_round import close_round
 from annotator.stages.collect import collect
 from annotator.stages.give_up import give_up
@@ -72,6 +73,7 @@ def is_waiting(workspace: Workspace, done: Step) -> bool:
 _PERFORM: dict[StageName, Callable[[Workspace, int, Progress], str]] = {
     "ingest": lambda workspace, _round, _progress: ingest(workspace),
     "label": lambda workspace, _round, progress: label(workspace, progress),
+    "canary": lambda workspace, number, _progress: canary(workspace, number),
     "open_round": lambda workspace, number, _progress: open_round(workspace, number),
     "send": lambda workspace, number, _progress: send(workspace, number),
     "collect": lambda workspace, number, _progress: collect(workspace, number),

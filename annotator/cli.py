@@ -140,6 +140,9 @@ def status(study: StudyPath, as_json: Json = False) -> None:
     ):
         state = "closed" if is_closed else f"waiting for {n_drawn - n_coded}"
         console.out.print(f"round {number}: {n_coded} of {n_drawn} units coded, {state}")
+    for warning in filter(None, found.canary["warning"]):
+        console.out.print("warning: ", style="bold yellow", end="")
+        console.out.print(warning, markup=False, soft_wrap=True)
     for frame, title in ((found.coders, "Coders"), (found.machines, "Machine annotators")):
         if not frame.empty:
             console.show_frame(frame, title)

@@ -25,6 +25,16 @@ MACHINE_LABELS = pa.schema(
     ]
 )
 
+CANARY = pa.schema(
+    [
+        *MACHINE_LABELS,
+        ("round", pa.int32()),
+        ("first_label", pa.string()),
+        ("first_confidence", pa.float64()),
+        ("first_status", pa.string()),
+    ]
+)
+
 LEDGER = pa.schema(
     [
         ("unit_id", pa.string()),

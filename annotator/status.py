@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from annotator.stages import canary
 from annotator.stages.collect import outstanding, stored_codes
 from annotator.state import Step, n_closed_rounds, next_step, reason_to_end
 from annotator.workspace import CORPUS, ESTIMATES, Workspace, ledger, tasks
@@ -30,6 +31,7 @@ class Status:
     rounds: tuple[RoundStatus, ...]
     coders: pd.DataFrame
     machines: pd.DataFrame
+    canary: pd.DataFrame
     estimates: pd.DataFrame
     coding_address: str | None
     ended_because: str | None
@@ -44,6 +46,7 @@ class Status:
             "rounds": [vars(r) for r in self.rounds],
             "coders": self.coders.to_dict("records"),
             "machines": self.machines.to_dict("records"),
+            "canary": self.canary.to_dict("records"),
             "estimates": self.estimates.to_dict("records"),
             "coding_address": self.coding_address,
             "ended_because": self.ended_because,
@@ -62,6 +65,7 @@ def status(workspace: Workspace) -> Status:
         rounds=tuple(_round(workspace, number) for number in range(1, opened + 1)),
         coders=_coders(workspace, opened),
         machines=machines(workspace) if is_ingested and step.stage != "label" else pd.DataFrame(),
+        canary=canary.as_frame(canary.findings(workspace)),
         estimates=latest_estimates(workspace),
         coding_address=coding_address(workspace, opened),
         ended_because=reason_to_end(workspace, n_closed_rounds(workspace)) if step.stage == "done" else None,
@@ -109,18 +113,20 @@ def _coders(workspace: Workspace, opened: int) -> pd.DataFrame:
 
 
 def machines(workspace: Workspace) -> pd.DataFrame:
-    """What each machine annotator did, and what that took."""
+    """What each machine annotator did, and what that took, being asked again included."""
     rows = []
+    again = canary.as_frame(canary.findings(workspace))
     for machine in workspace.study.machine:
         labels = workspace.machine_labels(machine.name)
+        more = again[again["annotator"] == machine.name]
         rows.append(
             {
                 "annotator": machine.name,
                 "n_labelled": int((labels["status"] == "ok").sum()),
                 "n_failed": int((labels["status"] != "ok").sum()),
-                "tokens_in": int(labels["tokens_in"].fillna(0).sum()),
-                "tokens_out": int(labels["tokens_out"].fillna(0).sum()),
-                "cost": float(labels["cost"].fillna(0).sum()),
+                "tokens_in": int(labels["tokens_in"].fillna(0).sum() + more["tokens_in"].sum()),
+                "tokens_out": int(labels["tokens_out"].fillna(0).sum() + more["tokens_out"].sum()),
+                "cost": float(labels["cost"].fillna(0).sum() + more["cost"].sum()),
             }
         )
     return pd.DataFrame(rows)

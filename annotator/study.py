@@ -61,6 +61,7 @@ class OpenAIMachine(Section):
     attempts: int = Field(5, ge=1, le=20)
     price_in: float = Field(0.0, ge=0, description="money per million prompt tokens")
     price_out: float = Field(0.0, ge=0, description="money per million answer tokens")
+    canary: int = Field(20, ge=0, le=1000, description="units asked again before every round, 0 for none")
 
 
 class TransformersMachine(Section):
@@ -220,7 +221,7 @@ class Study(Section):
         Only keys the file sets count, so that a later release may add a key with a default. How a model
         is called (speed, prices, address) may change; which model it is may not.
         """
-        calling = {"base_url", "api_key_env", "concurrency", "timeout", "attempts", "batch_size"}
+        calling = {"base_url", "api_key_env", "concurrency", "timeout", "attempts", "batch_size", "canary"}
         return self.model_dump(
             mode="json",
             include={"name", "corpus", "codebook", "machine", "seed"},

@@ -16,6 +16,7 @@ from annotator.advance import is_waiting
 from annotator.errors import BusyError
 from annotator.state import StageName, next_step
 from annotator.workspace import Workspace
+from flows.canary import canary
 from flows.close_round import close_round
 from flows.collect import collect
 from flows.ingest import ingest
@@ -30,6 +31,7 @@ from flows.send import send
 STAGES: dict[StageName, Callable[[Path], str]] = {
     "ingest": ingest,
     "label": label,
+    "canary": canary,
     "open_round": open_round,
     "send": send,
     "collect": collect,

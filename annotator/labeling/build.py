@@ -19,11 +19,14 @@ from models import embedded
 OPENAI_URL = "https://api.openai.com/v1"
 
 
-def build(workspace: Workspace, machine: Machine) -> MachineAnnotator:
-    """The machine annotator a section describes. Raises StudyError where it cannot be."""
+def build(workspace: Workspace, machine: Machine, replies: ReplyCache | None = None) -> MachineAnnotator:
+    """The machine annotator a section describes, with replies of its own if given any.
+
+    Raises StudyError where it cannot be.
+    """
     match machine:
         case OpenAIMachine():
-            return _openai(workspace, machine)
+            return _openai(workspace, machine, replies)
         case TransformersMachine():
             codebook = workspace.study.codebook
             return TransformersAnnotator(
@@ -38,7 +41,7 @@ def build(workspace: Workspace, machine: Machine) -> MachineAnnotator:
             return _replay(workspace.study, machine)
 
 
-def _openai(workspace: Workspace, machine: OpenAIMachine) -> OpenAIAnnotator:
+def _openai(workspace: Workspace, machine: OpenAIMachine, replies: ReplyCache | None) -> OpenAIAnnotator:
     codebook = workspace.study.codebook
     base_url = machine.base_url or OPENAI_URL
     if workspace.study.privacy == "local_only":
@@ -51,7 +54,7 @@ def _openai(workspace: Workspace, machine: OpenAIMachine) -> OpenAIAnnotator:
         api_key=_api_key(machine),
         prompts=Prompts(codebook),
         codebook=codebook,
-        cache=ReplyCache(_replies(workspace)),
+        cache=ReplyCache(_replies(workspace)) if replies is None else replies,
         confidence=machine.confidence,
         concurrency=machine.concurrency,
         timeout=machine.timeout,

@@ -85,6 +85,12 @@ class ReplyCache:
                 self._connection.close()
             self._connection = None
 
+    def remove(self) -> None:
+        """Close the file and delete it with its companions."""
+        self.close()
+        for suffix in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+
     @contextlib.contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
         with self._lock, self._explained():

@@ -12,6 +12,7 @@ from annotator import __version__, evidence
 from annotator.questions import Asked, MeanAsked
 from annotator.report import figures
 from annotator.seeds import generator
+from annotator.stages import canary
 from annotator.stages.collect import stored_codes
 from annotator.workspace import CORPUS, ESTIMATES, Workspace, gold, ledger
 from models.calibration import CalibrationIntervals, calibration_intervals
@@ -33,6 +34,8 @@ def page(workspace: Workspace, n_rounds: int, error_map: ErrorMap) -> str:
     study = workspace.study
     estimates = workspace.store.read_frame(ESTIMATES)
     calibration = error_map.calibration
+    asked_again = [found for found in canary.findings(workspace) if found.round_number <= n_rounds]
+    again = canary.as_frame(asked_again)
     return (
         _environment()
         .get_template("page.html.j2")
@@ -51,7 +54,8 @@ def page(workspace: Workspace, n_rounds: int, error_map: ErrorMap) -> str:
             reliability=_picture(figures.reliability_diagram(calibration)) if calibration else None,
             rounds=[_round(workspace, number) for number in range(1, n_rounds + 1)],
             coders=_coders(workspace, n_rounds),
-            machines=[_machine(workspace, machine.name) for machine in study.machine],
+            machines=[_machine(workspace, machine.name, again) for machine in study.machine],
+            canary=again.to_dict("records"),
         )
     )
 
@@ -155,13 +159,15 @@ def _coders(workspace: Workspace, n_rounds: int) -> list[dict[str, Any]]:
     ]
 
 
-def _machine(workspace: Workspace, annotator: str) -> dict[str, Any]:
+def _machine(workspace: Workspace, annotator: str, again: pd.DataFrame) -> dict[str, Any]:
     rows = workspace.machine_labels(annotator)
+    more = again[again["annotator"] == annotator]
+    tokens = ["tokens_in", "tokens_out"]
     failed = rows.loc[rows["status"] != "ok", "status"].value_counts()
     return {
         "annotator": annotator,
         "n_labelled": int((rows["status"] == "ok").sum()),
         "failed": ", ".join(f"{count} {status}" for status, count in failed.items()) or "none",
-        "tokens": int(rows[["tokens_in", "tokens_out"]].sum().sum()),
-        "cost": float(rows["cost"].sum()),
+        "tokens": int(rows[tokens].sum().sum() + more[tokens].sum().sum()),
+        "cost": float(rows["cost"].sum() + more["cost"].sum()),
     }
