@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from annotator import __version__, console, services, templates
-from annotator.advance import Outcome
+from annotator.advance import WAITS_FOR, Outcome
 from annotator.advance import advance as advance_once
 from annotator.check import check as check_study
 from annotator.cli_arguments import Json, StudyPath
@@ -133,6 +133,8 @@ def status(study: StudyPath, as_json: Json = False) -> None:
     console.out.print(f"[bold]{found.study}[/bold]: next is {found.next_step}", soft_wrap=True)
     if found.ended_because:
         console.out.print(f"ended: {found.ended_because}")
+    for batch in found.batches:
+        console.out.print(f"waiting for {batch}", soft_wrap=True)
     if found.coding_address:
         console.out.print(f"coding at {found.coding_address}", soft_wrap=True)
     for number, n_drawn, n_coded, is_closed in (
@@ -180,7 +182,8 @@ def _tell(outcome: Outcome, as_json: bool) -> None:
     console.out.print(f"[bold]{outcome.step}[/bold]: ", end="")
     console.out.print(outcome.message, markup=False, soft_wrap=True)
     if outcome.waiting:
-        console.out.print("waiting for people to code; run this again when they have", style="dim")
+        waits_for = WAITS_FOR[outcome.step.stage]
+        console.out.print(f"waiting for {waits_for}; run this again then", style="dim")
 
 
 def _version(is_asked: bool) -> None:

@@ -35,6 +35,10 @@ CANARY = pa.schema(
     ]
 )
 
+BATCH_QUESTIONS = pa.schema([("question", pa.string()), ("body", pa.string())])
+
+BATCH_ANSWERS = pa.schema([("question", pa.string()), ("status", pa.string()), ("answer", pa.string())])
+
 LEDGER = pa.schema(
     [
         ("unit_id", pa.string()),

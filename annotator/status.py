@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from annotator.stages import canary
+from annotator.stages import batch, canary
 from annotator.stages.collect import outstanding, stored_codes
 from annotator.state import Step, n_closed_rounds, next_step, reason_to_end
 from annotator.workspace import CORPUS, ESTIMATES, Workspace, ledger, tasks
@@ -33,6 +33,7 @@ class Status:
     machines: pd.DataFrame
     canary: pd.DataFrame
     estimates: pd.DataFrame
+    batches: tuple[str, ...]
     coding_address: str | None
     ended_because: str | None
 
@@ -48,6 +49,7 @@ class Status:
             "machines": self.machines.to_dict("records"),
             "canary": self.canary.to_dict("records"),
             "estimates": self.estimates.to_dict("records"),
+            "batches": list(self.batches),
             "coding_address": self.coding_address,
             "ended_because": self.ended_because,
         }
@@ -67,6 +69,7 @@ def status(workspace: Workspace) -> Status:
         machines=machines(workspace) if is_ingested and step.stage != "label" else pd.DataFrame(),
         canary=canary.as_frame(canary.findings(workspace)),
         estimates=latest_estimates(workspace),
+        batches=tuple(batch.waiting(workspace)) if step.stage == "label" else (),
         coding_address=coding_address(workspace, opened),
         ended_because=reason_to_end(workspace, n_closed_rounds(workspace)) if step.stage == "done" else None,
     )

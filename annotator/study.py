@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    BeforeValidator,
     Field,
     PrivateAttr,
     StringConstraints,
@@ -14,6 +15,7 @@ from pydantic import (
 )
 
 from annotator.codebook import Codebook
+from annotator.provider_batch import ProviderBatch, from_switch
 from annotator.questions import LABEL, AgreementAsked, Asked, EstimandAsked, MeanAsked, RegressionAsked
 from annotator.runner import Runner
 from annotator.section import Column, Section, Slug
@@ -61,7 +63,15 @@ class OpenAIMachine(Section):
     attempts: int = Field(5, ge=1, le=20)
     price_in: float = Field(0.0, ge=0, description="money per million prompt tokens")
     price_out: float = Field(0.0, ge=0, description="money per million answer tokens")
+    batch: Annotated[ProviderBatch | None, BeforeValidator(from_switch)] = Field(
+        None, description="ask by the provider's batches: answers within a day, for less"
+    )
     canary: int = Field(20, ge=0, le=1000, description="units asked again before every round, 0 for none")
+
+    @property
+    def price_factor(self) -> float:
+        """What the labels of the corpus cost, as a share of the prices given."""
+        return self.batch.price_factor if self.batch else 1.0
 
 
 class TransformersMachine(Section):
@@ -221,7 +231,16 @@ class Study(Section):
         Only keys the file sets count, so that a later release may add a key with a default. How a model
         is called (speed, prices, address) may change; which model it is may not.
         """
-        calling = {"base_url", "api_key_env", "concurrency", "timeout", "attempts", "batch_size", "canary"}
+        calling = {
+            "base_url",
+            "api_key_env",
+            "concurrency",
+            "timeout",
+            "attempts",
+            "batch_size",
+            "canary",
+            "batch",
+        }
         return self.model_dump(
             mode="json",
             include={"name", "corpus", "codebook", "machine", "seed"},

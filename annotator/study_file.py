@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from annotator import yaml_source
 from annotator.codebook import Code, Codebook
 from annotator.errors import StudyError
+from annotator.provider_batch import ProviderBatch
 from annotator.questions import SECTIONS, kinds
 from annotator.runner import Runner
 from annotator.study import (
@@ -172,6 +173,7 @@ def _keys_at(location: tuple[int | str, ...]) -> list[str]:
         ("codebook",): Codebook,
         ("codebook", "labels"): Code,
         ("machine", "openai"): OpenAIMachine,
+        ("machine", "openai", "batch"): ProviderBatch,
         ("machine", "transformers"): TransformersMachine,
         ("machine", "replay"): ReplayMachine,
         ("coding", "label_studio"): LabelStudioCoding,

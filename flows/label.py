@@ -9,7 +9,9 @@ from pathlib import Path
 
 from prefect import flow, task
 
+from annotator.stages.batch import is_batched, label_by_batches, waiting
 from annotator.stages.bundles import Bundle, bundles, label_bundle
+from annotator.study import OpenAIMachine
 from annotator.workspace import Workspace
 from flows import artifacts
 from flows.parameters import RETRY_DELAYS, StudyFile, is_retryable
@@ -32,6 +34,22 @@ def label_task(study: Path, bundle: Bundle) -> int:
     return label_bundle(workspace, bundle, artifacts.labelling_progress(workspace, bundle.annotator))
 
 
+@task(
+    task_run_name="batches of {annotator}",
+    retries=len(RETRY_DELAYS),
+    retry_delay_seconds=RETRY_DELAYS,
+    retry_jitter_factor=0.5,
+    retry_condition_fn=is_retryable,
+    persist_result=False,
+)
+def batch_task(study: Path, annotator: str) -> None:
+    """Collect what a provider's batches have answered, and hand in what is to be asked next."""
+    workspace = Workspace.open(study)
+    machine = next(m for m in workspace.study.machine if m.name == annotator)
+    if isinstance(machine, OpenAIMachine):
+        label_by_batches(workspace, machine)
+
+
 @flow(name="label", flow_run_name=by_study)
 def label(study: StudyFile) -> str:
     """Label every unit that has no machine label yet, with every machine annotator of the study.
@@ -43,9 +61,13 @@ def label(study: StudyFile) -> str:
     with workspace.lock():
         if due_step(workspace, "label") is None:
             return "not due"
+        for machine in filter(is_batched, workspace.study.machine):
+            batch_task(study, machine.name)
         todo = bundles(workspace)
         section = workspace.study.runner
         with started(section) as runner:
             run_all(runner, section, label_task, ({"study": study, "bundle": bundle} for bundle in todo))
+        if still := waiting(workspace):
+            return f"waiting for {', '.join(still)}"
         artifacts.machine_labels(workspace)
     return f"{sum(len(bundle.indices) for bundle in todo)} shards labelled"

@@ -5,7 +5,10 @@ from pathlib import Path
 
 from annotator import corpus
 from annotator.errors import StudyError
+from annotator.labeling.batch_api import BatchApi
+from annotator.labeling.batched_endpoint import BatchedEndpoint
 from annotator.labeling.cache import ReplyCache
+from annotator.labeling.endpoint import Endpoint
 from annotator.labeling.local import TransformersAnnotator
 from annotator.labeling.openai import OpenAIAnnotator
 from annotator.labeling.privacy import refuse_remote
@@ -41,7 +44,31 @@ def build(workspace: Workspace, machine: Machine, replies: ReplyCache | None = N
             return _replay(workspace.study, machine)
 
 
-def _openai(workspace: Workspace, machine: OpenAIMachine, replies: ReplyCache | None) -> OpenAIAnnotator:
+def build_batched(workspace: Workspace, machine: OpenAIMachine) -> tuple[OpenAIAnnotator, BatchedEndpoint]:
+    """The annotator whose labels are paid for at the price of batches, and what it is asked through."""
+    annotator = _openai(workspace, machine, None, BatchedEndpoint, machine.price_factor)
+    assert isinstance(annotator.endpoint, BatchedEndpoint)
+    return annotator, annotator.endpoint
+
+
+def batch_api(workspace: Workspace, machine: OpenAIMachine) -> BatchApi:
+    """The batches of the account that a section names."""
+    return BatchApi(
+        annotator=machine.name,
+        base_url=machine.base_url or OPENAI_URL,
+        api_key=_api_key(machine),
+        attempts=machine.attempts,
+        local_only=workspace.study.privacy == "local_only",
+    )
+
+
+def _openai(
+    workspace: Workspace,
+    machine: OpenAIMachine,
+    replies: ReplyCache | None,
+    endpoint_class: type[Endpoint] = Endpoint,
+    price_factor: float = 1.0,
+) -> OpenAIAnnotator:
     codebook = workspace.study.codebook
     base_url = machine.base_url or OPENAI_URL
     if workspace.study.privacy == "local_only":
@@ -59,8 +86,10 @@ def _openai(workspace: Workspace, machine: OpenAIMachine, replies: ReplyCache | 
         concurrency=machine.concurrency,
         timeout=machine.timeout,
         attempts=machine.attempts,
-        price_in=machine.price_in,
-        price_out=machine.price_out,
+        price_in=machine.price_in * price_factor,
+        price_out=machine.price_out * price_factor,
+        local_only=workspace.study.privacy == "local_only",
+        endpoint_class=endpoint_class,
     )
 
 

@@ -14,17 +14,17 @@ import numpy as np
 
 from annotator.errors import ServiceError, ServiceUnavailableError, StudyError
 from annotator.labeling.completion import Completion
+from annotator.labeling.connection import http_client as http_client_of
 from annotator.labeling.faults import Fault, sort_out
 from annotator.labeling.limits import LONGEST_WAIT, Streak, backoff
-from annotator.labeling.privacy import is_local, shown
+from annotator.labeling.privacy import shown
 from annotator.labeling.prompts import Message
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 _PATIENCE = 20
-_CONNECT_SECONDS = 10.0
-_NO_KEY = "no-key"
+NO_KEY = "no-key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,9 @@ class Answer:
     seconds: float
 
 
-def _sound_key(api_key: str | None) -> str:
+def sound_key(api_key: str | None) -> str:
     """The key, or a placeholder: a missing one must not be filled from the environment by the client."""
-    key = (api_key or "").strip() or _NO_KEY
+    key = (api_key or "").strip() or NO_KEY
     if not (key.isascii() and key.isprintable()) or " " in key:
         raise StudyError(
             "the endpoint's key holds blanks or characters that no HTTP header can carry",
@@ -47,7 +47,8 @@ def _sound_key(api_key: str | None) -> str:
     return key
 
 
-def _sound_url(base_url: str) -> str:
+def sound_url(base_url: str) -> str:
+    """The address, if it is one and carries nothing secret. Raises StudyError."""
     if not base_url.startswith(("http://", "https://")):
         raise StudyError(
             f"base_url {shown(base_url)!r} is no web address",
@@ -73,6 +74,7 @@ class Endpoint:
         concurrency: most requests under way at once.
         timeout: seconds a single request may take.
         attempts: most tries of one request.
+        local_only: whether texts may only go to this machine or its private network.
         rng: jitter of the waiting times.
 
     Raises:
@@ -90,17 +92,19 @@ class Endpoint:
         concurrency: int,
         timeout: float,
         attempts: int,
+        local_only: bool = False,
         rng: np.random.Generator | None = None,
     ) -> None:
         self.calls = 0
         self._annotator = annotator
         self._model = model
-        self._base_url = _sound_url(base_url)
-        self._api_key = _sound_key(api_key)
+        self._base_url = sound_url(base_url)
+        self._api_key = sound_key(api_key)
         self._parameters = dict(parameters)
         self._concurrency = concurrency
         self._timeout = timeout
         self._attempts = attempts
+        self._local_only = local_only
         self._rng = rng or np.random.default_rng()
 
     async def __aenter__(self) -> Self:
@@ -193,25 +197,23 @@ class Endpoint:
         return f"machine annotator {self._annotator} at {self._base_url}: {fault.message}"
 
     def _redacted(self, text: str) -> str:
-        return text if self._api_key == _NO_KEY else text.replace(self._api_key, "[key]")
+        return text if self._api_key == NO_KEY else text.replace(self._api_key, "[key]")
 
     def _connect(self) -> "AsyncOpenAI":
-        """A client that follows no redirects (texts go to the named address only) and retries nothing."""
-        from httpx2 import Limits  # noqa: PLC0415
-        from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Timeout  # noqa: PLC0415 (slow to import)
+        """A client that retries nothing."""
+        from openai import AsyncOpenAI  # noqa: PLC0415 (slow to import)
 
-        timeout = Timeout(self._timeout, connect=min(self._timeout, _CONNECT_SECONDS), pool=None)
-        limits = Limits(max_connections=self._concurrency, max_keepalive_connections=self._concurrency)
-        http_client = DefaultAsyncHttpxClient(
-            limits=limits,
-            timeout=timeout,
-            follow_redirects=False,
-            trust_env=not is_local(self._base_url),  # no proxy between this machine and itself
+        http_client = http_client_of(
+            self._base_url,
+            seconds=self._timeout,
+            at_once=self._concurrency,
+            local_only=self._local_only,
+            annotator=self._annotator,
         )
         return AsyncOpenAI(
             api_key=self._api_key,
             base_url=self._base_url,
-            timeout=timeout,
+            timeout=http_client.timeout,
             max_retries=0,
             http_client=http_client,
         )

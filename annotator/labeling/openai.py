@@ -44,6 +44,8 @@ class OpenAIAnnotator:
         max_tokens: most tokens of one reply.
         price_in: price of a million prompt tokens.
         price_out: price of a million reply tokens.
+        local_only: whether texts may only go to this machine or its private network.
+        endpoint_class: how the endpoint is asked: request by request, or by batches.
 
     Raises:
         StudyError: the key or the address cannot be used.
@@ -67,6 +69,8 @@ class OpenAIAnnotator:
         max_tokens: int = 32,
         price_in: float = 0.0,
         price_out: float = 0.0,
+        local_only: bool = False,
+        endpoint_class: type[Endpoint] = Endpoint,
     ) -> None:
         self.name = name
         self._model = model
@@ -78,7 +82,7 @@ class OpenAIAnnotator:
         self._concurrency = concurrency
         self._prices = (price_in / 1e6, price_out / 1e6)
         self._parameters = _parameters(self._base_url, temperature, max_tokens, confidence)
-        self._endpoint = Endpoint(
+        self.endpoint = endpoint_class(
             annotator=name,
             model=model,
             base_url=self._base_url,
@@ -87,12 +91,13 @@ class OpenAIAnnotator:
             concurrency=concurrency,
             timeout=timeout,
             attempts=attempts,
+            local_only=local_only,
         )
 
     @property
     def calls(self) -> int:
         """Requests sent to the endpoint so far, tries that failed included."""
-        return self._endpoint.calls
+        return self.endpoint.calls
 
     def label(self, units: Sequence[Unit]) -> list[MachineLabel]:
         """One row a unit, in the same order.
@@ -121,8 +126,8 @@ class OpenAIAnnotator:
         raise ServiceError(message, hint="Check the model's name and what the endpoint accepts.")
 
     async def _try_once(self, messages: Sequence[Message]) -> Outcome:
-        async with self._endpoint:
-            return (await self._endpoint.ask(messages, attempts=1)).outcome
+        async with self.endpoint:
+            return (await self.endpoint.ask(messages, attempts=1)).outcome
 
     async def _label(self, units: Sequence[Unit]) -> list[MachineLabel]:
         payers: dict[str, Unit] = {}
@@ -134,12 +139,12 @@ class OpenAIAnnotator:
             async with under_way:
                 return await self._row(unit)
 
-        async with self._endpoint:
+        async with self.endpoint:
             tasks = {text: asyncio.create_task(row(unit)) for text, unit in payers.items()}
             try:
                 await asyncio.gather(*tasks.values())
             except Exception:
-                self._endpoint.stop()
+                self.endpoint.stop()
                 raise
             except asyncio.CancelledError:
                 for task in tasks.values():
@@ -179,7 +184,7 @@ class OpenAIAnnotator:
             completion = Completion.from_dict(kept["completion"])
             cost = self._cost(completion) if kept["unit_id"] == unit.unit_id else 0.0
             return Reply(completion, attempts=0, seconds=0.0, cost=cost)
-        answer = await self._endpoint.ask(messages)
+        answer = await self.endpoint.ask(messages)
         if isinstance(answer.outcome, Fault):
             return Reply(answer.outcome, answer.attempts, answer.seconds)
         reply = {"completion": answer.outcome.to_dict(), "unit_id": unit.unit_id}

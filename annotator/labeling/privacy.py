@@ -42,8 +42,8 @@ def is_local(url: str) -> bool:
         return False
 
 
-def refuse_remote(url: str, annotator: str | None = None) -> None:
-    """Raise unless texts sent to ``url`` stay on this machine or its private network.
+def refuse_remote(url: str, annotator: str | None = None) -> list[_Address]:
+    """The addresses of ``url``; raises unless texts sent there stay on this machine or its private network.
 
     Args:
         url: the endpoint's base URL.
@@ -76,3 +76,4 @@ def refuse_remote(url: str, annotator: str | None = None) -> None:
                 hint="privacy is local_only: use a local endpoint or a model of kind transformers, "
                 "or remove that key from the study file.",
             )
+    return list(dict.fromkeys(addresses))

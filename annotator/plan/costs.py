@@ -107,7 +107,7 @@ def _machine_cost(workspace: Workspace, machine: Machine, texts: "pd.Series[str]
     else:
         tokens_in, tokens_out = tokens_from_lengths(workspace.study, machine, texts[is_paid])
         spent = 0.0
-    cost = (tokens_in * machine.price_in + tokens_out * machine.price_out) / 1e6
+    cost = (tokens_in * machine.price_in + tokens_out * machine.price_out) * machine.price_factor / 1e6
     basis = "replies" if n_seen else "text lengths"
     return MachineCost(machine.name, basis, tokens_in, tokens_out, cost, cost * (1.0 - spent))
 

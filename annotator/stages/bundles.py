@@ -7,6 +7,7 @@ is labelled and what is not is read off the files, never off the tasks.
 from dataclasses import dataclass
 
 from annotator.progress import Progress, silent
+from annotator.stages.batch import is_batched
 from annotator.stages.label import label_shards, pending
 from annotator.workspace import Workspace, shard
 
@@ -28,10 +29,14 @@ class Bundle:
 
 
 def bundles(workspace: Workspace) -> list[Bundle]:
-    """The shards not labelled yet, annotator by annotator, so that every worker has something to do."""
-    todo: dict[str, list[int]] = {machine.name: [] for machine in workspace.study.machine}
+    """The shards not labelled yet, annotator by annotator, so that every worker has something to do.
+
+    What a provider's batches label is not among them.
+    """
+    todo: dict[str, list[int]] = {m.name: [] for m in workspace.study.machine if not is_batched(m)}
     for part in pending(workspace):
-        todo[part.annotator].append(part.index)
+        if part.annotator in todo:
+            todo[part.annotator].append(part.index)
     return [
         Bundle(annotator, indices)
         for annotator, mine in todo.items()

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from annotator.labeling.build import build
-from annotator.labeling.protocol import MachineAnnotator, Unit, to_table
 from annotator.progress import Progress, silent
-from annotator.study import Machine
-from annotator.workspace import SHARD_SIZE, Workspace, shard
+from annotator.stages import batch
+from annotator.stages.shards import units_of_shard, write_shard
+from annotator.study import Machine, OpenAIMachine
+from annotator.workspace import Workspace, shard
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,18 @@ def pending(workspace: Workspace) -> list[Shard]:
 
 
 def label(workspace: Workspace, progress: Progress = silent) -> str:
-    """Label what is not labelled yet. Raises ServiceError when an annotator as a whole cannot work."""
-    for machine in workspace.study.machine:
+    """Label what is not labelled yet. Raises ServiceError when an annotator as a whole cannot work.
+
+    What a provider's batches are asked is handed in first; the message says if they have yet to answer.
+    """
+    for machine in sorted(workspace.study.machine, key=lambda machine: not batch.is_batched(machine)):
         todo = [part.index for part in pending(workspace) if part.annotator == machine.name]
-        if todo:
+        if todo and isinstance(machine, OpenAIMachine) and machine.batch:
+            batch.label_by_batches(workspace, machine)
+        elif todo:
             label_shards(workspace, machine, todo, progress)
+    if still := batch.waiting(workspace):
+        return f"waiting for {', '.join(still)}"
     return f"{len(workspace.units):,} units labelled by {', '.join(m.name for m in workspace.study.machine)}"
 
 
@@ -44,12 +52,5 @@ def label_shards(
     annotator = build(workspace, machine)
     progress(0, len(indices), f"labelling with {machine.name}")
     for done, index in enumerate(indices, start=1):
-        _label_shard(workspace, annotator, index)
+        write_shard(workspace, machine.name, index, annotator.label(units_of_shard(workspace, index)))
         progress(done, len(indices), f"labelling with {machine.name}")
-
-
-def _label_shard(workspace: Workspace, annotator: MachineAnnotator, index: int) -> None:
-    rows = workspace.units.iloc[index * SHARD_SIZE : (index + 1) * SHARD_SIZE]
-    units = [Unit(unit_id, text) for unit_id, text in zip(rows["unit_id"], rows["text"], strict=True)]
-    table = to_table(annotator.label(units))
-    workspace.store.write(shard(annotator.name, index), table, workspace.provenance(annotator=annotator.name))
