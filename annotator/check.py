@@ -54,8 +54,9 @@ def _machine(workspace: Workspace, machine: Machine) -> str:
 
 
 def _runner(workspace: Workspace) -> str:
-    workspace.study.runner.refuse_missing()
-    return workspace.study.runner.describe()
+    study = workspace.study
+    study.runner.check(local_only=study.privacy == "local_only")
+    return study.runner.describe()
 
 
 def _corpus(workspace: Workspace) -> str:

@@ -6,6 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from annotator.errors import StudyError
+from annotator.labeling.privacy import refuse_remote
 from annotator.section import Section
 
 _PACKAGES = {"dask": "prefect_dask", "ray": "prefect_ray"}
@@ -32,8 +33,14 @@ class Runner(Section):
             raise ValueError("threads run in the flow's own process and have no address: use dask or ray")
         return self
 
-    def refuse_missing(self) -> None:
-        """Raise StudyError unless the packages of this kind are installed."""
+    def check(self, *, local_only: bool) -> None:
+        """Raise StudyError unless its packages are here, and its cluster may see texts."""
+        self._refuse_missing()
+        if local_only and self.address not in (None, "auto"):
+            address = str(self.address)
+            refuse_remote(address if "://" in address else f"//{address}", who="runner")
+
+    def _refuse_missing(self) -> None:
         package = _PACKAGES.get(self.kind)
         if package and find_spec(package) is None:
             raise StudyError(

@@ -57,6 +57,7 @@ class OpenAIMachine(Section):
     model: Annotated[str, StringConstraints(min_length=1)]
     base_url: str | None = None
     api_key_env: str = "OPENAI_API_KEY"
+    api_key_block: str | None = Field(None, min_length=1, description="Prefect's Secret block with the key")
     confidence: Literal["verbalized", "logprob", "none"] = "verbalized"
     concurrency: int = Field(16, ge=1, le=1024)
     timeout: float = Field(60.0, gt=0)
@@ -234,6 +235,7 @@ class Study(Section):
         calling = {
             "base_url",
             "api_key_env",
+            "api_key_block",
             "concurrency",
             "timeout",
             "attempts",

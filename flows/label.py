@@ -14,6 +14,7 @@ from annotator.stages.bundles import Bundle, bundles, label_bundle
 from annotator.study import OpenAIMachine
 from annotator.workspace import Workspace
 from flows import artifacts
+from flows.keys import secret_blocks
 from flows.parameters import RETRY_DELAYS, StudyFile, is_retryable
 from flows.run_names import by_study
 from flows.runner import run_all, started
@@ -31,7 +32,8 @@ from flows.stage import due_step
 def label_task(study: Path, bundle: Bundle) -> int:
     """Label a few shards with one annotator, on whichever worker this runs."""
     workspace = Workspace.open(study)
-    return label_bundle(workspace, bundle, artifacts.labelling_progress(workspace, bundle.annotator))
+    with secret_blocks():
+        return label_bundle(workspace, bundle, artifacts.labelling_progress(workspace, bundle.annotator))
 
 
 @task(
@@ -47,7 +49,8 @@ def batch_task(study: Path, annotator: str) -> None:
     workspace = Workspace.open(study)
     machine = next(m for m in workspace.study.machine if m.name == annotator)
     if isinstance(machine, OpenAIMachine):
-        label_by_batches(workspace, machine)
+        with secret_blocks():
+            label_by_batches(workspace, machine)
 
 
 @flow(name="label", flow_run_name=by_study)
@@ -65,7 +68,7 @@ def label(study: StudyFile) -> str:
             batch_task(study, machine.name)
         todo = bundles(workspace)
         section = workspace.study.runner
-        with started(section) as runner:
+        with started(workspace.study) as runner:
             run_all(runner, section, label_task, ({"study": study, "bundle": bundle} for bundle in todo))
         if still := waiting(workspace):
             return f"waiting for {', '.join(still)}"

@@ -11,19 +11,21 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from annotator.errors import ServiceUnavailableError
 from annotator.runner import Runner
+from annotator.study import Study
 
 LOOPBACK = "127.0.0.1"
 RAY_STORE_BYTES = 100 * 1024 * 1024  # tasks hand over paths, not data
 
 
 @contextmanager
-def started(section: Runner) -> Iterator[TaskRunner[Any]]:
+def started(study: Study) -> Iterator[TaskRunner[Any]]:
     """The task runner at work; what it started on this machine is stopped at the end.
 
-    Raises StudyError when its package is not installed, ServiceUnavailableError when nobody answers at its
-    address.
+    Raises StudyError when its package is not installed or its cluster may not see texts,
+    ServiceUnavailableError when nobody answers at its address.
     """
-    section.refuse_missing()
+    section = study.runner
+    section.check(local_only=study.privacy == "local_only")
     runner = _task_runner(section)
     try:
         runner.__enter__()

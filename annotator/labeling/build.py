@@ -9,6 +9,7 @@ from annotator.labeling.batch_api import BatchApi
 from annotator.labeling.batched_endpoint import BatchedEndpoint
 from annotator.labeling.cache import ReplyCache
 from annotator.labeling.endpoint import Endpoint
+from annotator.labeling.keys import api_key
 from annotator.labeling.local import TransformersAnnotator
 from annotator.labeling.openai import OpenAIAnnotator
 from annotator.labeling.privacy import refuse_remote
@@ -56,7 +57,7 @@ def batch_api(workspace: Workspace, machine: OpenAIMachine) -> BatchApi:
     return BatchApi(
         annotator=machine.name,
         base_url=machine.base_url or OPENAI_URL,
-        api_key=_api_key(machine),
+        api_key=api_key(machine),
         attempts=machine.attempts,
         local_only=workspace.study.privacy == "local_only",
     )
@@ -78,7 +79,7 @@ def _openai(
         name=machine.name,
         model=machine.model,
         base_url=base_url,
-        api_key=_api_key(machine),
+        api_key=api_key(machine),
         prompts=Prompts(codebook),
         codebook=codebook,
         cache=ReplyCache(_replies(workspace)) if replies is None else replies,
@@ -97,16 +98,6 @@ def _replies(workspace: Workspace) -> Path:
     """Where paid replies are kept: beside the study file, or on the disk a worker has to itself."""
     own = os.environ.get("ANNOTATOR_REPLIES")
     return Path(own) / f"{workspace.study_id}.sqlite" if own else workspace.folder / "replies.sqlite"
-
-
-def _api_key(machine: OpenAIMachine) -> str | None:
-    key = os.environ.get(machine.api_key_env)
-    if key is None and machine.base_url is None:
-        raise StudyError(
-            f"machine annotator '{machine.name}' needs a key",
-            hint=f"Set the environment variable {machine.api_key_env}, or name a base_url that needs none.",
-        )
-    return key
 
 
 def _model_path(study: Study, model: str) -> str:

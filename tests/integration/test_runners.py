@@ -5,7 +5,6 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,6 @@ import pyarrow as pa
 import pytest
 import small_study
 from chat_endpoint import Answer, ChatEndpoint, completion
-from prefect.settings import PREFECT_API_URL
-from prefect.testing.utilities import prefect_test_harness
 
 from annotator.advance import advance
 from annotator.errors import ServiceUnavailableError
@@ -28,13 +25,6 @@ pytestmark = pytest.mark.integration
 
 N_UNITS = 2600  # six shards: three bundles a worker would be too few, one too many
 LOCAL = [{"kind": kind, "workers": 2} for kind in ("threads", "dask", "ray")]
-
-
-@pytest.fixture(scope="module")
-def prefect() -> Iterator[str]:
-    """The address of a Prefect server of this module."""
-    with prefect_test_harness(server_startup_timeout=120):
-        yield str(PREFECT_API_URL.value())
 
 
 def answers(messages: list[dict[str, str]], _: int) -> Answer:
@@ -89,7 +79,7 @@ def sequential(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pa.Table]:
 
 @pytest.mark.parametrize("runner", LOCAL, ids=lambda runner: str(runner["kind"]))
 def test_every_runner_writes_the_same_tables(
-    tmp_path: Path, prefect: str, sequential: dict[str, pa.Table], runner: dict[str, Any]
+    tmp_path: Path, prefect: None, sequential: dict[str, pa.Table], runner: dict[str, Any]
 ) -> None:
     listening: set[str] = set()
 
@@ -125,7 +115,7 @@ def workers_that_ask(endpoint: ChatEndpoint) -> list[psutil.Process]:
 
 @pytest.mark.parametrize("kind", ["dask", "ray"])
 def test_a_killed_worker_costs_nothing_but_time(
-    tmp_path: Path, prefect: str, sequential: dict[str, pa.Table], kind: str
+    tmp_path: Path, prefect: None, sequential: dict[str, pa.Table], kind: str
 ) -> None:
     killed: list[int] = []
 
@@ -154,7 +144,7 @@ def test_a_killed_worker_costs_nothing_but_time(
 
 
 def test_a_running_cluster_is_used_and_left_running(
-    tmp_path: Path, prefect: str, sequential: dict[str, pa.Table]
+    tmp_path: Path, prefect: None, sequential: dict[str, pa.Table]
 ) -> None:
     cluster = distributed.LocalCluster(
         n_workers=1, threads_per_worker=2, host="127.0.0.1", dashboard_address=None
@@ -168,7 +158,7 @@ def test_a_running_cluster_is_used_and_left_running(
 
 
 def test_an_endpoint_that_is_away_stops_the_run_and_is_told(
-    tmp_path: Path, prefect: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, prefect: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with ChatEndpoint(answers) as endpoint:
         gone = endpoint.base_url
@@ -178,7 +168,7 @@ def test_an_endpoint_that_is_away_stops_the_run_and_is_told(
         label(path)
 
 
-def test_a_cluster_that_is_not_there_is_told(tmp_path: Path, prefect: str) -> None:
+def test_a_cluster_that_is_not_there_is_told(tmp_path: Path, prefect: None) -> None:
     runner = {"kind": "dask", "workers": 2, "address": "tcp://127.0.0.1:9"}
     path = study_file(tmp_path, "http://127.0.0.1:9/v1", runner=runner)
     with pytest.raises(ServiceUnavailableError, match=r"no dask cluster answers at tcp://127\.0\.0\.1:9"):
