@@ -51,6 +51,8 @@ def label_by_batches(workspace: Workspace, machine: OpenAIMachine) -> None:
 
     What one batch fails with does not keep the others from being collected. Raises ServiceError.
     """
+    if next(lots(workspace, machine.name, 1), None) is None:
+        return
     run = _Run(workspace, machine)
     failures: list[ServiceError] = []
     n_open = 0

@@ -34,7 +34,10 @@ def says(label: str, confidence: int = 80) -> Callable[[list[dict[str, str]], in
 def study_file(folder: Path, base_url: str, **machine: object) -> Path:
     section = {"name": "remote", "kind": "openai", "model": "m", "base_url": base_url, "price_in": 1000.0}
     return small_study.write(
-        folder, machine=[{**section, "attempts": 2, **machine}], design={"rounds": 2, "budget": 40}
+        folder,
+        small_study.corpus(120),
+        machine=[{**section, "attempts": 2, **machine}],
+        design={"rounds": 2, "budget": 40},
     )
 
 
