@@ -11,12 +11,13 @@ import typer
 from annotator import console
 from annotator.cli_arguments import Json, StudyPath
 from annotator.errors import StudyError
+from annotator.machines import Machine
 from annotator.plan.labelling import LabellingCost, labelling_costs
 from annotator.stages.ingest import ingest
 from annotator.stages.label import label as label_units
 from annotator.stages.retry import retry_failed
 from annotator.status import machines as machine_table
-from annotator.study import Machine, Study
+from annotator.study import Study
 from annotator.workspace import CORPUS, Workspace
 
 

@@ -28,6 +28,20 @@ MACHINE_LABELS = pa.schema(
     ]
 )
 
+CANARY = pa.schema(
+    [
+        *MACHINE_LABELS,
+        ("round", pa.int32()),
+        ("first_label", pa.string()),
+        ("first_confidence", pa.float64()),
+        ("first_status", pa.string()),
+    ]
+)
+
+BATCH_QUESTIONS = pa.schema([("question", pa.string()), ("body", pa.string())])
+
+BATCH_ANSWERS = pa.schema([("question", pa.string()), ("status", pa.string()), ("answer", pa.string())])
+
 
 def signals_frame(column: pa.ChunkedArray) -> pd.DataFrame:
     """The column ``signals`` as a frame: a column a name, in order of the names, NaN where one is missing.

@@ -9,9 +9,10 @@ import pandas as pd
 from annotator import schema
 from annotator.coding.effort import effort, median_seconds
 from annotator.labeling.build import spent
+from annotator.machines import Machine, OpenAIMachine
+from annotator.stages import batch, canary
 from annotator.stages.collect import outstanding, stored_codes
 from annotator.state import Step, n_closed_rounds, next_step, reason_to_end
-from annotator.study import Machine, OpenAIMachine
 from annotator.workspace import CORPUS, ESTIMATES, Workspace, ledger, shard, tasks
 
 
@@ -39,7 +40,9 @@ class Status:
     rounds: tuple[RoundStatus, ...]
     coders: pd.DataFrame
     machines: pd.DataFrame
+    canary: pd.DataFrame
     estimates: pd.DataFrame
+    batches: tuple[str, ...]
     coding_address: str | None
     ended_because: str | None
     hours_left: float | None
@@ -54,7 +57,9 @@ class Status:
             "rounds": [vars(r) for r in self.rounds],
             "coders": self.coders.to_dict("records"),
             "machines": self.machines.to_dict("records"),
+            "canary": self.canary.to_dict("records"),
             "estimates": self.estimates.to_dict("records"),
+            "batches": list(self.batches),
             "coding_address": self.coding_address,
             "ended_because": self.ended_because,
             "hours_left": self.hours_left,
@@ -74,7 +79,9 @@ def status(workspace: Workspace) -> Status:
         rounds=rounds,
         coders=effort(codes),
         machines=machines(workspace) if is_ingested else pd.DataFrame(),
+        canary=canary.as_frame(canary.findings(workspace)),
         estimates=latest_estimates(workspace),
+        batches=tuple(batch.waiting(workspace)) if step.stage == "label" else (),
         coding_address=coding_address(workspace, opened),
         ended_because=reason_to_end(workspace, n_closed_rounds(workspace)) if step.stage == "done" else None,
         hours_left=_hours(codes, sum(each.n_codes_left for each in rounds)),
@@ -124,16 +131,19 @@ def _hours(codes: pd.DataFrame, n_codes_left: int) -> float | None:
 def machines(workspace: Workspace) -> pd.DataFrame:
     """What each machine annotator did so far, and what that took; shards not written yet are left out.
 
+    Being asked again before a round is included.
+
     ``spent`` is the cost of all replies, also of those not in a shard yet, and ``max_cost`` the cap on it:
     both are there only where an annotator has a cap.
     """
-    rows = pd.DataFrame([_machine(workspace, machine) for machine in workspace.study.machine])
+    again = canary.as_frame(canary.findings(workspace))
+    rows = pd.DataFrame([_machine(workspace, machine, again) for machine in workspace.study.machine])
     caps = rows[["spent", "max_cost"]].astype(object)
     rows[["spent", "max_cost"]] = caps.where(caps.notna(), None)
     return rows if caps.notna().any(axis=None) else rows.drop(columns=["spent", "max_cost"])
 
 
-def _machine(workspace: Workspace, machine: Machine) -> dict[str, Any]:
+def _machine(workspace: Workspace, machine: Machine, again: pd.DataFrame) -> dict[str, Any]:
     n_labelled = n_failed = tokens_in = tokens_out = 0
     cost = 0.0
     for index in range(workspace.n_shards):
@@ -146,14 +156,15 @@ def _machine(workspace: Workspace, machine: Machine) -> dict[str, Any]:
         tokens_in += int(part["tokens_in"].sum())
         tokens_out += int(part["tokens_out"].sum())
         cost += float(part["cost"].sum())
+    more = again[again["annotator"] == machine.name]
     capped = machine if isinstance(machine, OpenAIMachine) and machine.max_cost is not None else None
     return {
         "annotator": machine.name,
         "n_labelled": n_labelled,
         "n_failed": n_failed,
-        "tokens_in": tokens_in,
-        "tokens_out": tokens_out,
-        "cost": cost,
+        "tokens_in": tokens_in + int(more["tokens_in"].sum()),
+        "tokens_out": tokens_out + int(more["tokens_out"].sum()),
+        "cost": cost + float(more["cost"].sum()),
         "spent": spent(workspace, capped) if capped else None,
         "max_cost": capped.max_cost if capped else None,
     }

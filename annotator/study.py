@@ -15,10 +15,12 @@ from pydantic import (
 
 from annotator.classifiers.section import Model
 from annotator.codebook import Codebook
+from annotator.coders import Coding
 from annotator.labeling.orders import n_orders
-from annotator.machines import Elicited, LexiconMachine
+from annotator.machines import Elicited, LexiconMachine, Machine, TransformersMachine
 from annotator.questions import LABEL, AgreementAsked, Asked, EstimandAsked, MeanAsked, RegressionAsked
-from annotator.section import Column, Section, Slug
+from annotator.runner import Runner
+from annotator.section import Column, Section, Slug, refuse_doubles
 
 
 class Corpus(Section):
@@ -43,7 +45,7 @@ class Corpus(Section):
 
     @model_validator(mode="after")
     def _covariates_are_distinct(self) -> Self:
-        _refuse_doubles("covariates", list(self.covariates))
+        refuse_doubles("covariates", list(self.covariates))
         columns = {*self.covariates, self.cluster, self.weight, self.image}
         taken = sorted({"unit_id", "text", "content_hash"} & columns)
         if taken:
@@ -52,142 +54,6 @@ class Corpus(Section):
                 "rename the column"
             )
         return self
-
-
-class OpenAIMachine(Elicited):
-    """A model behind any endpoint that speaks the OpenAI chat protocol."""
-
-    name: Slug
-    kind: Literal["openai"]
-    model: Annotated[str, StringConstraints(min_length=1)]
-    base_url: str | None = None
-    api_key_env: str = "OPENAI_API_KEY"
-    logprobs: bool = Field(False, description="ask for token probabilities whatever the confidence is")
-    concurrency: int = Field(16, ge=1, le=1024)
-    requests_per_minute: float | None = Field(None, gt=0)
-    tokens_per_minute: float | None = Field(None, gt=0, description="of prompts and answers together")
-    timeout: float = Field(60.0, gt=0)
-    attempts: int = Field(5, ge=1, le=20)
-    price_in: float = Field(0.0, ge=0, description="money per million prompt tokens")
-    price_out: float = Field(0.0, ge=0, description="money per million answer tokens")
-    max_cost: float | None = Field(None, gt=0, description="money this annotator may cost, at most")
-
-    @model_validator(mode="after")
-    def _a_cap_needs_prices(self) -> Self:
-        if self.max_cost is not None and not (self.price_in or self.price_out):
-            raise ValueError("max_cost needs price_in and price_out, the money per million tokens")
-        return self
-
-
-class TransformersMachine(Elicited):
-    """A model on this machine: a causal language model, or a classifier."""
-
-    name: Slug
-    kind: Literal["transformers"]
-    model: Annotated[str, StringConstraints(min_length=1)]
-    task: Literal["text-generation", "text-classification", "zero-shot-classification"] = "text-generation"
-    labels: dict[str, str] = Field(
-        {}, description="what a classifier calls its labels, and which code each is"
-    )
-    hypothesis: str = Field("This example is {}.", description="what a zero-shot classifier is to judge")
-    batch_size: int = Field(64, ge=1, le=4096)
-
-    @model_validator(mode="after")
-    def _keys_fit_the_task(self) -> Self:
-        of_generation = {*Elicited.model_fields} - {"translate"}
-        of_classifiers = {"labels", "hypothesis"}
-        idle = sorted(self.model_fields_set & (of_classifiers if self.is_causal else of_generation))
-        if idle:
-            raise ValueError(f"`{idle[0]}` says nothing with `task: {self.task}`")
-        if "{}" not in self.hypothesis:
-            raise ValueError("`hypothesis` needs {} where the label stands")
-        return self
-
-    @property
-    def is_causal(self) -> bool:
-        """Whether the model writes text, so that it can be asked."""
-        return self.task == "text-generation"
-
-
-class ReplayMachine(Section):
-    """Machine labels that stand in the corpus already."""
-
-    name: Slug
-    kind: Literal["replay"]
-    label: Column
-    confidence: Column | None = None
-
-
-Machine = Annotated[
-    OpenAIMachine | TransformersMachine | LexiconMachine | ReplayMachine, Field(discriminator="kind")
-]
-
-
-Reason = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True)]
-
-
-class Gold(Section):
-    """How the codes of several people become one label a unit; the codes of ``experts`` settle theirs."""
-
-    rule: Literal["majority", "dawid_skene", "expert"] = "majority"
-    experts: tuple[Column, ...] = ()
-
-    @model_validator(mode="after")
-    def _experts_fit_the_rule(self) -> Self:
-        _refuse_doubles("experts", list(self.experts))
-        if self.rule == "expert" and not self.experts:
-            raise ValueError("the rule `expert` needs `experts`: the coders whose codes win")
-        if self.rule == "majority" and self.experts:
-            raise ValueError("the rule `majority` has no experts: choose `expert` or `dawid_skene`")
-        return self
-
-
-class LabelStudioCoding(Section):
-    """People code in Label Studio."""
-
-    kind: Literal["label_studio"]
-    url: str | None = Field(None, description="the one `annotator up` started when absent")
-    overlap: float = Field(0.15, ge=0, le=1, description="share of units coded by two people")
-    gold: Gold = Field(default_factory=Gold)
-    blind: bool = Field(True, description="false shows coders the first machine annotator's label")
-    anchoring: float = Field(
-        0.0,
-        ge=0,
-        le=0.5,
-        description="share of units shown with that label in a blind study, to measure its pull",
-    )
-    cannot_code: tuple[Reason, ...] = Field((), description="reasons a coder may give for giving no code")
-    note: bool = Field(False, description="room for a note beside the codes")
-    content_warning: str = Field("", description="shown to coders before anything else")
-    break_after: int | None = Field(None, ge=1, description="minutes")
-    daily_limit: int | None = Field(None, ge=1, description="texts a coder a day")
-
-    @model_validator(mode="after")
-    def _reasons_are_distinct(self) -> Self:
-        _refuse_doubles("reasons under cannot_code", list(self.cannot_code))
-        return self
-
-    @model_validator(mode="after")
-    def _an_arm_needs_another(self) -> Self:
-        if self.anchoring and not self.blind:
-            raise ValueError("`anchoring` compares with units coded blind: leave `blind` true")
-        return self
-
-    @property
-    def shown(self) -> float:
-        """Share of units that coders see with a machine label."""
-        return self.anchoring if self.blind else 1.0
-
-
-class ReplayCoding(Section):
-    """Human codes that stand in the corpus already: for simulation."""
-
-    kind: Literal["replay"]
-    column: Column
-    gold: Gold = Field(default_factory=Gold)
-
-
-Coding = Annotated[LabelStudioCoding | ReplayCoding, Field(discriminator="kind")]
 
 
 class Stop(Section):
@@ -228,6 +94,7 @@ class Study(Section):
     machine: Annotated[tuple[Machine, ...], Field(min_length=1)]
     coding: Coding
     design: Design
+    runner: Runner = Field(default_factory=Runner)
     estimands: Annotated[tuple[EstimandAsked, ...], Field(min_length=1)] = (
         MeanAsked(name="prevalence", kind="mean"),
     )
@@ -243,12 +110,12 @@ class Study(Section):
     @field_validator("machine")
     @classmethod
     def _annotators_are_distinct(cls, machine: tuple[Machine, ...]) -> tuple[Machine, ...]:
-        _refuse_doubles("machine annotators", [m.name for m in machine])
+        refuse_doubles("machine annotators", [m.name for m in machine])
         return machine
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
-        _refuse_doubles("estimands", [e.name for e in self.estimands])
+        refuse_doubles("estimands", [e.name for e in self.estimands])
         stop = self.design.stop
         if stop and stop.estimand not in {e.name for e in self.estimands}:
             raise ValueError(
@@ -322,8 +189,11 @@ class Study(Section):
         Only keys the file sets count, so that a later release may add a key with a default. How a model
         is called (speed, prices, address) may change; which model it is may not.
         """
-        calling = {"base_url", "api_key_env", "concurrency", "timeout", "attempts", "batch_size"}
-        calling |= {"requests_per_minute", "tokens_per_minute", "price_in", "price_out", "max_cost"}
+        calling = {
+            *("base_url", "api_key_env", "api_key_block", "concurrency", "timeout", "attempts", "batch_size"),
+            *("requests_per_minute", "tokens_per_minute", "price_in", "price_out", "max_cost"),
+            *("canary", "batch"),
+        }
         return self.model_dump(
             mode="json",
             include={"name", "corpus", "codebook", "machine", "seed"},
@@ -346,9 +216,3 @@ def _codes_named_by(machine: Machine) -> list[str]:
     if isinstance(machine, LexiconMachine):
         return list(machine.thresholds)
     return list(machine.labels.values()) if isinstance(machine, TransformersMachine) else []
-
-
-def _refuse_doubles(what: str, names: list[str]) -> None:
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise ValueError(f"{what} need names of their own; given twice: {', '.join(doubled)}")

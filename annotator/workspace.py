@@ -35,6 +35,11 @@ def shard(annotator: str, index: int) -> str:
     return f"machine_labels/{annotator}/part-{index:05d}.parquet"
 
 
+def canary_labels(annotator: str, round_number: int) -> str:
+    """What a machine annotator said when it was asked again before a round."""
+    return f"machine_labels/{annotator}/canary/round-{round_number:03d}.parquet"
+
+
 def ledger(round_number: int) -> str:
     """Who could have been drawn in a round, with which probability, and who was."""
     return f"rounds/{round_number:03d}/ledger.parquet"

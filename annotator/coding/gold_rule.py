@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from annotator.codebook import Codebook
+from annotator.coders import Gold
 from annotator.coding.gold import form_gold
 from annotator.coding.gold_by_experts import gold_by_experts
 from annotator.coding.gold_by_model import can_learn, gold_by_model
-from annotator.study import Gold
 
 
 def apply(

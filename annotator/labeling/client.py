@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from annotator.errors import StudyError
+from annotator.labeling.connection import http_client
 from annotator.labeling.limits import Limits
-from annotator.labeling.privacy import is_local, shown
+from annotator.labeling.privacy import shown
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 NO_KEY = "no-key"
-_CONNECT_SECONDS = 10.0
 
 
 def sound_key(api_key: str | None) -> str:
@@ -46,10 +46,14 @@ def sound_url(base_url: str) -> str:
 class Client:
     """Sends requests and gives back bodies; its errors are those of ``openai``."""
 
-    def __init__(self, base_url: str, api_key: str, limits: Limits) -> None:
+    def __init__(
+        self, base_url: str, api_key: str, limits: Limits, *, local_only: bool, annotator: str
+    ) -> None:
         self._base_url = base_url
         self._api_key = api_key
         self._limits = limits
+        self._local_only = local_only
+        self._annotator = annotator
         self._library: AsyncOpenAI | None = None
 
     def open(self) -> None:
@@ -74,21 +78,19 @@ class Client:
             await self._library.close()
 
     def _connect(self) -> "AsyncOpenAI":
-        import httpx2  # noqa: PLC0415 (slow to import)
-        from openai import AsyncOpenAI, DefaultAsyncHttpxClient  # noqa: PLC0415
+        from openai import AsyncOpenAI  # noqa: PLC0415 (slow to import)
 
-        most, seconds = self._limits.concurrency, self._limits.timeout
-        timeout = httpx2.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS), pool=None)
-        http_client = DefaultAsyncHttpxClient(
-            limits=httpx2.Limits(max_connections=most, max_keepalive_connections=most),
-            timeout=timeout,
-            follow_redirects=False,  # texts go to the named address only
-            trust_env=not is_local(self._base_url),  # no proxy between this machine and itself
+        client = http_client(
+            self._base_url,
+            seconds=self._limits.timeout,
+            at_once=self._limits.concurrency,
+            local_only=self._local_only,
+            annotator=self._annotator,
         )
         return AsyncOpenAI(
             api_key=self._api_key,
             base_url=self._base_url,
-            timeout=timeout,
+            timeout=client.timeout,
             max_retries=0,
-            http_client=http_client,
+            http_client=client,
         )

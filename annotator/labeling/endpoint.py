@@ -31,11 +31,13 @@ class Request:
         messages: the conversation so far.
         parameters: what is sent beside model and messages.
         longest_reply: most tokens of the reply.
+        sample: tells apart requests that are the same but to be answered anew.
     """
 
     messages: Sequence[Message]
     parameters: Mapping[str, Any]
     longest_reply: int
+    sample: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Endpoint:
         api_key: the key, or None where none is needed.
         limits: what the endpoint bears.
         database: where the pace of all processes is kept.
+        local_only: whether texts may only go to this machine or its private network.
         rng: jitter of the waiting times.
 
     Raises:
@@ -72,6 +75,7 @@ class Endpoint:
         api_key: str | None,
         limits: Limits,
         database: Database,
+        local_only: bool = False,
         rng: np.random.Generator | None = None,
     ) -> None:
         self.calls = 0
@@ -81,10 +85,17 @@ class Endpoint:
         self._api_key = sound_key(api_key)
         self._limits = limits
         self._database = database
+        self._local_only = local_only
         self._rng = rng or np.random.default_rng()
 
     async def __aenter__(self) -> Self:
-        self._client = Client(self._base_url, self._api_key, self._limits)
+        self._client = Client(
+            self._base_url,
+            self._api_key,
+            self._limits,
+            local_only=self._local_only,
+            annotator=self._annotator,
+        )
         self._gate = Gate(self._limits.concurrency)
         self._requests = self._pace("requests", self._limits.requests_per_minute)
         self._tokens = self._pace("tokens", self._limits.tokens_per_minute)

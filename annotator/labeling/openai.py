@@ -56,6 +56,8 @@ class OpenAIAnnotator:
         price_out: price of a million reply tokens.
         max_cost: most that may be spent; None means no cap.
         ask_again: where a known reply is no label, ask again.
+        local_only: whether texts may only go to this machine or its private network.
+        endpoint_class: how the endpoint is asked: request by request, or by batches.
 
     Raises:
         StudyError: the key or the address cannot be used.
@@ -86,6 +88,8 @@ class OpenAIAnnotator:
         price_out: float = 0.0,
         max_cost: float | None = None,
         ask_again: bool = False,
+        local_only: bool = False,
+        endpoint_class: type[Endpoint] = Endpoint,
     ) -> None:
         self.name = name
         self._model = model
@@ -104,19 +108,20 @@ class OpenAIAnnotator:
             logprobs=logprobs or confidence == "logprob",
             codebook=codebook,
         )
-        self._endpoint = Endpoint(
+        self.endpoint = endpoint_class(
             annotator=name,
             model=model,
             base_url=self._base_url,
             api_key=api_key,
             limits=Limits(concurrency, requests_per_minute, tokens_per_minute, timeout, attempts),
             database=cache.database,
+            local_only=local_only,
         )
 
     @property
     def calls(self) -> int:
         """Requests sent to the endpoint so far, tries that failed included."""
-        return self._endpoint.calls
+        return self.endpoint.calls
 
     @property
     def spent(self) -> float:
@@ -168,14 +173,14 @@ class OpenAIAnnotator:
         raise ServiceError(message, hint=self._parameters.hint(role))
 
     async def _try_once(self, question: Question) -> Outcome:
-        async with self._endpoint:
-            return (await self._endpoint.ask(self._parameters.request(question), attempts=1)).outcome
+        async with self.endpoint:
+            return (await self.endpoint.ask(self._parameters.request(question), attempts=1)).outcome
 
     async def _label(self, parts: Iterable[Part], finished: Finished, tell: Tell) -> None:
-        replies = self._replies(Asking(self._endpoint))
+        replies = self._replies(Asking(self.endpoint))
         pipeline = Pipeline(lambda unit: self._row(unit, replies), finished, tell, 4 * self._concurrency)
-        async with self._endpoint:
-            await pipeline.run(parts, self._endpoint.stop)
+        async with self.endpoint:
+            await pipeline.run(parts, self.endpoint.stop)
 
     async def _rehearse(self, units: Iterable[Unit]) -> Rehearsal:
         rehearsal = Rehearsal(self._asked.codebook)

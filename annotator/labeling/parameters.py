@@ -49,7 +49,7 @@ class Parameters:
     def request(self, question: Question) -> Request:
         """The question as an endpoint is asked it."""
         parameters = self.of(question)
-        return Request(question.messages, parameters, int(parameters[self.limit]))
+        return Request(question.messages, parameters, int(parameters[self.limit]), question.sample)
 
     def hint(self, role: Role) -> str:
         """What to try where the endpoint refuses a request."""

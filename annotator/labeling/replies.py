@@ -94,7 +94,7 @@ class Replies:
         key = cache_key(
             messages=question.messages,
             parameters=request.parameters,
-            **({} if question.sample is None else {"sample": question.sample}),
+            **({} if request.sample is None else {"sample": request.sample}),
             **self._depends_on,
         )
         if (same := self._under_way.get(key)) is not None:

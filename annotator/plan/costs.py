@@ -6,11 +6,13 @@ from statistics import fmean
 
 import pandas as pd
 
+from annotator.coders import LabelStudioCoding
 from annotator.labeling import tokens
 from annotator.labeling.structured import most_tokens
 from annotator.labeling.wording import prompts, variation
+from annotator.machines import Machine, OpenAIMachine
 from annotator.stages.collect import stored_codes
-from annotator.study import LabelStudioCoding, Machine, OpenAIMachine, Study
+from annotator.study import Study
 from annotator.workspace import SHARD_SIZE, Workspace, codes, shard
 
 MINUTES_PER_CODE = 0.5
@@ -106,7 +108,7 @@ def _machine_cost(workspace: Workspace, machine: Machine, texts: "pd.Series[str]
     else:
         tokens_in, tokens_out = tokens_from_lengths(workspace.study, machine, texts[is_paid])
         spent = 0.0
-    cost = (tokens_in * machine.price_in + tokens_out * machine.price_out) / 1e6
+    cost = (tokens_in * machine.price_in + tokens_out * machine.price_out) * machine.price_factor / 1e6
     basis = "replies" if n_seen else "text lengths"
     to_come = cost * (1.0 - spent)
     return MachineCost(machine.name, basis, tokens_in, tokens_out, cost, to_come, machine.max_cost)

@@ -10,10 +10,11 @@ from annotator import corpus
 from annotator.labeling.build import openai
 from annotator.labeling.pipeline import Part
 from annotator.labeling.protocol import Unit
+from annotator.machines import Machine, OpenAIMachine
 from annotator.progress import Progress, silent
-from annotator.stages.label import parts, pending, shard_length, units_of
+from annotator.stages.label import pending
 from annotator.stages.retry import failed_parts, failures, refuse_when_drawn
-from annotator.study import Machine, OpenAIMachine
+from annotator.stages.shards import parts, shard_length, units_of
 from annotator.workspace import CORPUS, Workspace
 
 _TELL_EVERY = 1000  # units

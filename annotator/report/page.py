@@ -16,6 +16,7 @@ from annotator.report import figures
 from annotator.report.position_bias import measured
 from annotator.report.reliability import section
 from annotator.seeds import generator
+from annotator.stages import canary
 from annotator.stages.collect import stored_codes
 from annotator.stages.reliability import reliability
 from annotator.workspace import CORPUS, ESTIMATES, Workspace, gold, ledger
@@ -38,6 +39,8 @@ def page(workspace: Workspace, n_rounds: int, error_maps: Sequence[ErrorMap]) ->
     """The report as of ``n_rounds`` closed rounds, as HTML text; ``error_maps`` are one a facet."""
     study = workspace.study
     estimates = workspace.store.read_frame(ESTIMATES)
+    asked_again = [found for found in canary.findings(workspace) if found.round_number <= n_rounds]
+    again = canary.as_frame(asked_again)
     return (
         _environment()
         .get_template("page.html.j2")
@@ -55,8 +58,9 @@ def page(workspace: Workspace, n_rounds: int, error_maps: Sequence[ErrorMap]) ->
             rounds=[_round(workspace, number) for number in range(1, n_rounds + 1)],
             coders=_coders(workspace, n_rounds),
             reliability=_reliability(workspace, n_rounds),
-            machines=[_machine(workspace, machine.name) for machine in study.machine],
+            machines=[_machine(workspace, machine.name, again) for machine in study.machine],
             shuffled_machines=measured(workspace),
+            canary=again.to_dict("records"),
         )
     )
 
@@ -175,13 +179,15 @@ def _reliability(workspace: Workspace, n_rounds: int) -> dict[str, Any]:
     return {**shown, "picture": _picture(shown["picture"]) if shown["picture"] else None}
 
 
-def _machine(workspace: Workspace, annotator: str) -> dict[str, Any]:
+def _machine(workspace: Workspace, annotator: str, again: pd.DataFrame) -> dict[str, Any]:
     rows = workspace.machine_labels(annotator)
+    more = again[again["annotator"] == annotator]
+    tokens = ["tokens_in", "tokens_out"]
     failed = rows.loc[rows["status"] != "ok", "status"].value_counts()
     return {
         "annotator": annotator,
         "n_labelled": int((rows["status"] == "ok").sum()),
         "failed": ", ".join(f"{count} {status}" for status, count in failed.items()) or "none",
-        "tokens": int(rows[["tokens_in", "tokens_out"]].sum().sum()),
-        "cost": float(rows["cost"].sum()),
+        "tokens": int(rows[tokens].sum().sum() + more[tokens].sum().sum()),
+        "cost": float(rows["cost"].sum() + more["cost"].sum()),
     }

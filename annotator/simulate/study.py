@@ -7,17 +7,18 @@ import numpy as np
 import pandas as pd
 
 from annotator import evidence, schema
+from annotator.coders import ReplayCoding
 from annotator.coding.build import build as build_coding
 from annotator.errors import StudyError
 from annotator.facets import facets
 from annotator.inference.methods import Question
+from annotator.machines import ReplayMachine
 from annotator.progress import Progress, silent
 from annotator.report.simulation_figure import simulation_figure
 from annotator.simulate.procedures import PROCEDURES, Setting, smallest_budget
 from annotator.simulate.trials import Plan, simulate
 from annotator.stages.ingest import ingest
 from annotator.stages.label import label, pending
-from annotator.study import ReplayCoding, ReplayMachine
 from annotator.workspace import CORPUS, SIMULATION, SIMULATION_FIGURE, Workspace
 from models.arrays import IntArray
 

@@ -3,19 +3,17 @@
 The corpus streams through: what is held is a few shards, however many units there are.
 """
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-import pyarrow as pa
 
 from annotator.errors import SpendingCapError
 from annotator.labeling.build import build
-from annotator.labeling.pipeline import Part, label_parts
-from annotator.labeling.protocol import MachineLabel, Unit, to_table
+from annotator.labeling.pipeline import label_parts
+from annotator.machines import Machine, OpenAIMachine
 from annotator.progress import Progress, silent
-from annotator.study import Machine
-from annotator.workspace import SHARD_SIZE, Workspace, shard
+from annotator.stages import batch
+from annotator.stages.shards import parts, shard_length, write_shard
+from annotator.workspace import Workspace, shard
 
 
 @dataclass(frozen=True)
@@ -42,13 +40,18 @@ def label(
 ) -> str:
     """Label what is not labelled yet, with all machine annotators of the study or with some.
 
+    What a provider's batches are asked is handed in first; the message says if they have yet to answer.
     Raises ServiceError when an annotator as a whole cannot work, SpendingCapError when its money is spent.
     """
     machines = machines or workspace.study.machine
-    for machine in machines:
+    for machine in sorted(machines, key=lambda machine: not batch.is_batched(machine)):
         todo = [part.index for part in pending(workspace, machine.name)]
-        if todo:
+        if todo and isinstance(machine, OpenAIMachine) and machine.batch:
+            batch.label_by_batches(workspace, machine)
+        elif todo:
             label_shards(workspace, machine, todo, progress)
+    if still := batch.waiting(workspace):
+        return f"waiting for {', '.join(still)}"
     return f"{workspace.n_units:,} units labelled by {', '.join(m.name for m in machines)}"
 
 
@@ -73,27 +76,3 @@ def label_shards(
             hint=error.hint,
         ) from error
     progress(total, total, what)
-
-
-def units_of(workspace: Workspace, rows: pa.Table) -> list[Unit]:
-    """Rows of the corpus as machine annotators take them."""
-    image = workspace.study.corpus.image
-    images = rows[image].to_pylist() if image else itertools.repeat(None)
-    known = zip(rows["unit_id"].to_pylist(), rows["text"].to_pylist(), images, strict=image is not None)
-    return [Unit(unit_id, text, place) for unit_id, text, place in known]
-
-
-def shard_length(workspace: Workspace, index: int) -> int:
-    """How many units a shard has: only the last can have fewer than the others."""
-    return min(SHARD_SIZE, workspace.n_units - index * SHARD_SIZE)
-
-
-def parts(workspace: Workspace, indices: Sequence[int]) -> Iterator[Part]:
-    """The units of these shards, which are in ascending order, a shard at a time."""
-    for index, rows in zip(indices, workspace.shards(indices), strict=True):
-        yield index, units_of(workspace, rows)
-
-
-def write_shard(workspace: Workspace, annotator: str, index: int, rows: Sequence[MachineLabel]) -> None:
-    """Write a shard, whole or not at all."""
-    workspace.store.write(shard(annotator, index), to_table(rows), workspace.provenance(annotator=annotator))

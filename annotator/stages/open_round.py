@@ -7,11 +7,11 @@ import pandas as pd
 
 from annotator import evidence, schema
 from annotator.budget import round_sizes
+from annotator.coders import LabelStudioCoding
 from annotator.sampling.campaign import round_weights
 from annotator.sampling.design import Design
 from annotator.sampling.rounds import open_first_round, open_later_round
 from annotator.seeds import generator, stream_seed
-from annotator.study import LabelStudioCoding
 from annotator.workspace import Workspace, ledger
 from models.arrays import BoolArray
 from models.candidates import INTERCEPT

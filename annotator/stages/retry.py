@@ -9,10 +9,10 @@ from annotator.errors import StudyError
 from annotator.labeling.build import build
 from annotator.labeling.pipeline import Part, label_parts
 from annotator.labeling.protocol import MachineLabel, to_table
+from annotator.machines import Machine
 from annotator.progress import Progress, silent
 from annotator.schema import MACHINE_LABELS
-from annotator.stages.label import parts
-from annotator.study import Machine
+from annotator.stages.shards import parts
 from annotator.workspace import Workspace, ledger, shard
 
 _ADDS_UP = ("tokens_in", "tokens_out", "cost", "seconds", "attempts")

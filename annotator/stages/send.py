@@ -3,10 +3,10 @@
 import numpy as np
 
 from annotator import schema
+from annotator.coders import LabelStudioCoding
 from annotator.coding.build import build
 from annotator.coding.protocol import Task
 from annotator.seeds import generator
-from annotator.study import LabelStudioCoding
 from annotator.workspace import Workspace, ledger, tasks
 
 

@@ -6,9 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from annotator.codebook import Code, Codebook
+from annotator.coders import Gold
 from annotator.coding import gold_rule
 from annotator.coding.ratings import label_ratings, ratings, together
-from annotator.study import Gold
 
 BOOK = Codebook(question="Which?", labels=[Code(name=name) for name in ("yes", "no", "unclear")])
 SETS = Codebook(question="Which?", type="multilabel", labels=[Code(name=name) for name in ("a", "b", "c")])
