@@ -1,4 +1,4 @@
-"""Fits on a few hundred units run on one thread: more of them only wait for each other."""
+"""Small fits and small encoders run on one thread: more of them only wait for each other."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
