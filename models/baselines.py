@@ -24,6 +24,7 @@ from models.threads import one_thread
 FILE = "pipelines.pickle"
 CHUNK = 20_000  # texts whose features are in memory at a time
 MANY_TEXTS = 50_000
+NO_WORDS = ("empty vocabulary", "no terms remain", "max_df corresponds to < documents than min_df")
 
 
 class Baseline:
@@ -100,7 +101,7 @@ class Baseline:
         try:
             return pipeline.fit(given.texts, column, **{f"{last}__sample_weight": given.weights})
         except ValueError as error:
-            if "vocabulary" not in str(error) and "no terms remain" not in str(error):
+            if not any(sign in str(error) for sign in NO_WORDS):
                 raise
             raise CannotFitError(
                 f"no word occurs in {self.config.min_count} of the {len(given)} texts: lower min_count, or "

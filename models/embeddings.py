@@ -16,7 +16,7 @@ from models.label_map import Text
 from models.pretrained import chosen_device, fingerprint, open_base, text_tokenizer
 from models.threads import few_threads_for
 
-TOKENS = {"cpu": 2048, "cuda": 65_536}
+TOKENS = {"cpu": 1024, "cuda": 65_536}
 
 
 class MeanPooledEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]

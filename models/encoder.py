@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from models.arrays import BoolArray, FloatArray, IntArray
-from models.checkpoint import Card, unit_hash, unit_hashes
+from models.checkpoint import Card, unit_hashes
 from models.classifier import not_fitted
 from models.encoder_config import EncoderConfig
 from models.encoder_loss import balanced, probabilities
@@ -26,7 +26,7 @@ from models.threads import few_threads_for
 
 FEWEST_HELD_OUT = 20
 CHUNK = 32_768  # texts tokenised at a time
-TOKENS = {"cpu": 2048, "cuda": 65_536}  # of a batch of predictions, padding included
+TOKENS = {"cpu": 1024, "cuda": 65_536}  # of a batch of predictions, padding included
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class EncoderClassifier:
         self.unit_hashes: tuple[str, ...] = ()
         self.metrics: dict[str, Any] = {}
         self.n_cut = 0
-        self._state, self._on_epoch = state, on_epoch
+        self._state, self.on_epoch = state, on_epoch
         self._network: Network | None = None
 
     @property
@@ -90,7 +90,7 @@ class EncoderClassifier:
             network = new_network(self.config, self.label_map)
             data = self._training_set(given, network, seed)
             identity = _identity(given, self.config, network.base_hash, seed)
-            training = Training(self.config, self.label_map, seed, identity, self._state, self._on_epoch)
+            training = Training(self.config, self.label_map, seed, identity, self._state, self.on_epoch)
             with few_threads_for(network.model):
                 self.metrics = train(network, data, training)
         self._network = network
@@ -173,8 +173,5 @@ def _held_out(labels: IntArray, share: float, rng: np.random.Generator) -> BoolA
 
 def _identity(given: Examples, config: EncoderConfig, base_hash: str, seed: int) -> str:
     """A hash of everything that decides a training's result."""
-    digest = hashlib.sha256(json.dumps([config.to_dict(), base_hash, seed]).encode())
-    digest.update("".join(map(unit_hash, given.texts)).encode())
-    digest.update(given.labels.tobytes())
-    digest.update(given.weights.tobytes())
-    return digest.hexdigest()
+    said = json.dumps([config.to_dict(), base_hash, seed, given.digest()])
+    return hashlib.sha256(said.encode()).hexdigest()

@@ -1,11 +1,13 @@
 """Labelled texts with their weights: what every classifier is fitted on."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from models.arrays import FloatArray, IntArray
+from models.checkpoint import unit_hash
 from models.errors import CannotFitError
 from models.label_map import LabelMap, Text
 
@@ -23,6 +25,13 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    def digest(self) -> str:
+        """A hash of the texts in their order, the labels and the weights."""
+        digest = hashlib.sha256("".join(map(unit_hash, self.texts)).encode())
+        digest.update(self.labels.tobytes())
+        digest.update(self.weights.tobytes())
+        return digest.hexdigest()
 
     def take(self, rows: IntArray) -> "Examples":
         """Some of them, in the given order, with the weights they have."""

@@ -164,11 +164,12 @@ class Lessons(nn.Module):
 
         Begin with these word vectors (n_tokens, WIDTH), and with layers that pass on the mean of all words.
         """
-        self.encoder.embeddings.word_embeddings.weight.copy_(torch.from_numpy(vectors))
-        for layer in self.encoder.encoder.layer:
+        encoder: Any = self.encoder
+        encoder.embeddings.word_embeddings.weight.copy_(torch.from_numpy(vectors))
+        for layer in encoder.encoder.layer:
             for part in (layer.attention.self.value, layer.attention.output.dense):
                 part.weight += 1.5 * torch.eye(WIDTH)
-        self.encoder.pooler.dense.weight += torch.eye(WIDTH)
+        encoder.pooler.dense.weight += torch.eye(WIDTH)
 
     def loss(self, tokens: torch.Tensor, score: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
         """The three lessons on one batch: token ids (n, t), VADER scores (n,)."""
@@ -195,7 +196,7 @@ def word_vectors(tokens: list[list[int]], n_tokens: int, rng: np.random.Generato
 
     Singular vectors of positive pointwise mutual information within four words (Levy and Goldberg 2014).
     """
-    counts = sparse.csr_matrix((n_tokens, n_tokens))
+    counts: Any = sparse.csr_matrix((n_tokens, n_tokens))
     text = np.concatenate([[*ids, *[0] * WINDOW] for ids in tokens])
     for step in range(1, WINDOW + 1):
         near, far = text[:-step], text[step:]
