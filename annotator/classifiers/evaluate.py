@@ -19,6 +19,7 @@ from models import plots, score_table
 from models.classifier import Classifier
 from models.cross_validation import CrossValidation, cross_validate
 from models.errors import CannotFitError
+from models.evaluation import RESAMPLES
 from models.evaluation import evaluate as with_intervals
 from models.given import GivenPredictions
 
@@ -52,6 +53,7 @@ def evaluate(
     kinds: Sequence[str] | None = None,
     *,
     n_folds: int = 5,
+    n_resamples: int = RESAMPLES,
     progress: Progress = silent,
 ) -> Evaluation:
     """Cross-validate classifiers and machine annotators on the gold so far; write tables and pictures.
@@ -80,7 +82,8 @@ def evaluate(
     progress(len(wanted), len(wanted), "evaluating")
     if not results:
         raise StudyError(f"no classifier can be evaluated on these codes: {next(iter(left_out.values()))}")
-    return _written(workspace, given, results, left_out)
+    table = _intervals(workspace, given, results, n_resamples)
+    return _written(workspace, given, results, table, left_out)
 
 
 def _classifiers(
@@ -118,12 +121,11 @@ def _machine(workspace: Workspace, name: str, given: CodedTexts) -> Classifier:
     )
 
 
-def _written(
-    workspace: Workspace, given: CodedTexts, results: dict[str, CrossValidation], left_out: dict[str, str]
-) -> Evaluation:
+def _intervals(
+    workspace: Workspace, given: CodedTexts, results: dict[str, CrossValidation], n_resamples: int
+) -> pd.DataFrame:
     rng = generator(workspace.study, n_closed_rounds(workspace), "evaluation intervals")
-    table = score_table.score_table(results)
-    intervals = pd.concat(
+    found = pd.concat(
         [
             with_intervals(
                 result.label_map,
@@ -133,12 +135,23 @@ def _written(
                 weights=given.weights,
                 low_agreement=given.low_agreement,
                 level=workspace.study.confidence_level,
+                n_resamples=n_resamples,
             ).assign(classifier=name)
             for name, result in results.items()
         ],
         ignore_index=True,
     )
-    intervals = intervals[["classifier", *(c for c in intervals.columns if c != "classifier")]]
+    return found[["classifier", *(c for c in found.columns if c != "classifier")]]
+
+
+def _written(
+    workspace: Workspace,
+    given: CodedTexts,
+    results: dict[str, CrossValidation],
+    intervals: pd.DataFrame,
+    left_out: dict[str, str],
+) -> Evaluation:
+    table = score_table.score_table(results)
     with explained():
         folder = models_folder(workspace) / f"evaluation-{n_closed_rounds(workspace):03d}"
     folder.mkdir(parents=True, exist_ok=True)

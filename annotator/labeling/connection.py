@@ -10,13 +10,21 @@ from typing import TYPE_CHECKING, Any
 from annotator.labeling.privacy import is_local, refuse_remote
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx2
 
 _CONNECT_SECONDS = 10.0
 
 
 def http_client(
-    base_url: str, *, seconds: float, at_once: int, local_only: bool = False, annotator: str | None = None
+    base_url: str,
+    *,
+    seconds: float,
+    at_once: int,
+    local_only: bool = False,
+    annotator: str | None = None,
+    certificates: "ssl.SSLContext | None" = None,
 ) -> "httpx2.AsyncClient":
     """A client for one endpoint.
 
@@ -26,6 +34,7 @@ def http_client(
         at_once: most connections.
         local_only: whether texts may only go to this machine or its private network.
         annotator: the machine annotator's name, for messages.
+        certificates: what servers are checked with, where several clients share it; made anew otherwise.
 
     Raises:
         StudyError: texts would leave, and may not.
@@ -39,12 +48,13 @@ def http_client(
         "timeout": httpx2.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS), pool=None),
         "follow_redirects": False,
     }
+    trusted: dict[str, Any] = {} if certificates is None else {"verify": certificates}
     if local_only:
         addresses = [str(address) for address in refuse_remote(base_url, annotator)]
-        transport = _pinned(httpx2.AsyncHTTPTransport(limits=limits), addresses)
+        transport = _pinned(httpx2.AsyncHTTPTransport(limits=limits, **trusted), addresses)
         return DefaultAsyncHttpxClient(transport=transport, trust_env=False, **settings)
     # No proxy between this machine and itself.
-    return DefaultAsyncHttpxClient(limits=limits, trust_env=not is_local(base_url), **settings)
+    return DefaultAsyncHttpxClient(limits=limits, trust_env=not is_local(base_url), **settings, **trusted)
 
 
 def _pinned(transport: "httpx2.AsyncHTTPTransport", addresses: list[str]) -> "httpx2.AsyncBaseTransport":

@@ -156,7 +156,6 @@ class Endpoint:
 
     async def _send(self, request: Request) -> Completion | Fault:
         self.calls += 1
-        self._client.open()
         body = {"model": self._model, "messages": list(request.messages), **request.parameters}
         try:
             async with asyncio.timeout(self._limits.timeout):
