@@ -53,7 +53,7 @@ class MachineLabel:
             unit with the same text paid.
         seconds: time spent waiting for the replies in this call; 0 where they were already known.
         attempts: requests sent in this call; 0 where the replies were already known.
-        signals: everything else that may tell how sure the label is, by name (``docs/labelling.md``). A
+        signals: everything else that may tell how sure the label is, by name (``docs/annotators.md``). A
             name with a colon is a detail (``code:<name>``, ``shuffle:<order>:<name>``), any other a signal.
     """
 
