@@ -179,6 +179,8 @@ class OpenAIAnnotator:
 
     async def _replies(self, unit: Unit, questions: Sequence[Question]) -> list[Reply]:
         """All replies; where a question fails for good, the others are waited for, since they may be paid."""
+        if len(questions) == 1:
+            return [await self._reply(unit, questions[0])]
         asked = (self._reply(unit, question) for question in questions)
         found = await asyncio.gather(*asked, return_exceptions=True)
         replies = [reply for reply in found if isinstance(reply, Reply)]

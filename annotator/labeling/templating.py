@@ -4,7 +4,7 @@ A template of the same name in a user's folder takes the place of the built-in o
 """
 
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
@@ -25,16 +25,20 @@ class Templates:
 
     Args:
         folders: where to look, before the built-in templates.
+        values: what all templates know.
 
-    >>> Templates().render("confidence.j2", label="economy", is_multilabel=False)[:42]
+    >>> Templates(values={"is_multilabel": False}).render("confidence.j2", label="economy")[:42]
     'How likely is it that "economy" is the rig'
     """
 
-    def __init__(self, folders: Sequence[Traversable] = ()) -> None:
+    def __init__(
+        self, folders: Sequence[Traversable] = (), values: Mapping[str, object] | None = None
+    ) -> None:
         self._folders = [*folders, BUILT_IN]
         self._environment = ImmutableSandboxedEnvironment(
             loader=FunctionLoader(self._load), undefined=StrictUndefined, autoescape=False, trim_blocks=True
         )
+        self._environment.globals.update(values or {})
 
     def render(self, name: str, **values: object) -> str:
         """The template's text without blank space around it. Raises StudyError naming file and line."""
