@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from annotator.errors import StudyError
 from annotator.progress import Progress, silent
+from annotator.stages import batch
+from annotator.stages.canary import canary
 from annotator.stages.close_round import close_round
 from annotator.stages.collect import collect
 from annotator.stages.give_up import give_up
@@ -17,10 +19,12 @@ from annotator.stages.send import send
 from annotator.state import StageName, Step, n_closed_rounds, next_step, reason_to_end
 from annotator.workspace import Workspace
 
+WAITS_FOR: dict[StageName, str] = {"collect": "people to code", "label": "a provider's batch"}
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a tick did. ``waiting``: people have to code before anything else can happen."""
+    """What a tick did. ``waiting``: people or a provider's batch have to bring something first."""
 
     step: Step
     message: str
@@ -65,13 +69,16 @@ def perform(workspace: Workspace, step: Step, progress: Progress = silent) -> st
 
 
 def is_waiting(workspace: Workspace, done: Step) -> bool:
-    """Whether after ``done`` only people can bring the study forward."""
-    return done.stage == "collect" and next_step(workspace) == done
+    """Whether after ``done`` only people, or a provider's batch, can bring the study forward."""
+    if done.stage == "label" and not batch.waiting(workspace):
+        return False
+    return done.stage in WAITS_FOR and next_step(workspace) == done
 
 
 _PERFORM: dict[StageName, Callable[[Workspace, int, Progress], str]] = {
     "ingest": lambda workspace, _round, _progress: ingest(workspace),
     "label": lambda workspace, _round, progress: label(workspace, progress),
+    "canary": lambda workspace, number, _progress: canary(workspace, number),
     "open_round": lambda workspace, number, _progress: open_round(workspace, number),
     "send": lambda workspace, number, _progress: send(workspace, number),
     "collect": lambda workspace, number, _progress: collect(workspace, number),

@@ -9,7 +9,7 @@ import pandas as pd
 from annotator import corpus, evidence, study_file
 from annotator.errors import StudyError
 from annotator.inference.methods import DEFAULT_METHODS, METHODS
-from annotator.stages.rectify import answers, as_frame, question
+from annotator.stages.rectify import answers, as_frame
 from annotator.state import n_closed_rounds
 from annotator.study import Study
 from annotator.workspace import Workspace
@@ -45,12 +45,12 @@ def ask(workspace: Workspace, request: Request) -> pd.DataFrame:
     if request.questions is not None:
         study = study_file.read_questions(request.questions, study)
     units = _units(workspace, study)
-    asked = evidence.estimands(workspace, study, units)
     results = answers(
         workspace,
         n_rounds,
-        asked,
-        question(study, units),
+        evidence.asked(workspace, study, units),
+        study,
+        units=units,
         methods=request.methods,
         first_round=n_rounds,
     )

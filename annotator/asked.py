@@ -11,6 +11,7 @@ import pandas as pd
 from annotator.codebook import Codebook
 from annotator.covariates import complete, design_columns, indicator, numbers, refuse_missing
 from annotator.errors import StudyError
+from annotator.facets import Facet, facets, of_sets
 from annotator.inference.estimands import Estimand
 from annotator.inference.estimands.agreement import Agreement
 from annotator.inference.estimands.contrast import Contrast
@@ -53,7 +54,7 @@ class Data:
     codebook : Codebook
     weights : (N,) array, optional
     machine_labels : callable
-        Gives the labels (N,) of the machine annotator with this name, or of the first for None.
+        Gives what the machine annotator with this name, or the first for None, answers to a facet, (N,).
     folder : Path
         Where a question's own Python file is seen from.
     everyone : DataFrame, optional
@@ -63,7 +64,7 @@ class Data:
     units: pd.DataFrame
     codebook: Codebook
     weights: FloatArray | None
-    machine_labels: Callable[[str | None], IntArray]
+    machine_labels: Callable[[str | None, Facet], IntArray]
     folder: Path
     everyone: pd.DataFrame | None = None
 
@@ -73,7 +74,7 @@ class Data:
             self,
             units=self.units.iloc[rows].reset_index(drop=True),
             weights=None if self.weights is None else self.weights[rows],
-            machine_labels=lambda name: self.machine_labels(name)[rows],
+            machine_labels=lambda name, facet: self.machine_labels(name, facet)[rows],
         )
 
 
@@ -81,30 +82,48 @@ def refuse_unanswerable(study: Study, units: pd.DataFrame) -> None:
     """Raise StudyError if the corpus lacks what the questions need, before anything is spent on it."""
     unlabelled = np.full(len(units), -1, dtype=np.int64)
     weights = unit_weights(study, units)
-    estimands(study.estimands, Data(units, study.codebook, weights, lambda _: unlabelled, study.folder))
+    estimands(study.estimands, Data(units, study.codebook, weights, lambda *_: unlabelled, study.folder))
 
 
-def estimands(questions: Sequence[Asked], data: Data) -> list[Estimand]:
-    """The estimands of all questions; one for each group where a question but a mean is asked ``by`` group.
+@dataclass(frozen=True)
+class OnFacet:
+    """What is asked of the answers to one facet."""
 
-    Raises StudyError, naming estimand and column, if the corpus cannot answer.
+    facet: Facet
+    estimands: list[Estimand]
+
+
+def estimands(questions: Sequence[Asked], data: Data) -> list[OnFacet]:
+    """The estimands of all questions, by facet: first those of the codebook, then combinations of codes.
+
+    A question makes one estimand for each facet it is about, and for each group where a question but a mean
+    is asked ``by`` group. Raises StudyError, naming estimand and column, if the corpus cannot answer.
     """
-    return [estimand for asked in questions for estimand in _of_question(asked, data)]
+    found: dict[Facet, list[Estimand]] = {facet: [] for facet in facets(data.codebook)}
+    for asked in questions:
+        for facet in _facets_of(asked, data.codebook):
+            found.setdefault(facet, []).extend(_of_question(asked, data, facet))
+    return [OnFacet(facet, asked) for facet, asked in found.items()]
 
 
-def _of_question(asked: Asked, data: Data) -> list[Estimand]:
+def _facets_of(asked: Asked, codebook: Codebook) -> Sequence[Facet]:
+    related = asked.codes_together(codebook) if codebook.is_multilabel else ()
+    return [of_sets(related)] if related else facets(codebook)
+
+
+def _of_question(asked: Asked, data: Data, facet: Facet) -> list[Estimand]:
     rows = _usable(asked, data)
     used = data.of(rows)
     is_whole = rows.size == len(data.units)
     if asked.by is None or isinstance(asked, MeanAsked | ContrastAsked):
-        estimand = _built(asked, used)
+        estimand = _built(asked, used, facet)
         return [estimand if is_whole else Subset(estimand, rows)]
     groups = _groups(used, asked.by)
     used = replace(used, everyone=used.units)
     found: list[Estimand] = []
     for g, group in enumerate(groups.categories):
         inside = np.flatnonzero(groups.codes == g)
-        found.append(Subset(_built(asked, used.of(inside)), rows[inside], str(group)))
+        found.append(Subset(_built(asked, used.of(inside), facet), rows[inside], str(group)))
     return found
 
 
@@ -122,29 +141,35 @@ def _usable(asked: Asked, data: Data) -> IntArray:
     return rows
 
 
-def _built(asked: Asked, data: Data) -> Estimand:
-    return _BUILDERS[type(asked)](asked, data)
+def _built(asked: Asked, data: Data, facet: Facet) -> Estimand:
+    return _BUILDERS[type(asked)](asked, data, facet)
 
 
-def _mean(asked: MeanAsked, data: Data) -> Estimand:
-    return _mean_of(asked.name, asked.by, asked.is_of_number(data.codebook), data)
+def _mean(asked: MeanAsked, data: Data, facet: Facet) -> Estimand:
+    return _mean_of(asked.name, asked.by, asked.is_of_number(data.codebook), data, facet)
 
 
-def _mean_of(name: str, by: str | None, is_of_number: bool, data: Data) -> Mean:
-    values = np.array(data.codebook.numbers) if is_of_number else None
+def _mean_of(name: str, by: str | None, is_of_number: bool, data: Data, facet: Facet) -> Mean:
+    outcomes, labels = np.array([facet.outcome(code) for code in facet.codes]), _places(facet)
+    if is_of_number:
+        outcomes, labels = np.array([facet.numbers]), [None]
     if by is None:
-        return Mean(name, weights=data.weights, code_values=values)
+        return Mean(name, weights=data.weights, outcomes=outcomes, labels=labels)
     groups = _groups(data, by)
     names = [str(group) for group in groups.categories]
-    return Mean(name, groups.codes.astype(np.int64), names, data.weights, values)
+    return Mean(name, groups.codes.astype(np.int64), names, data.weights, outcomes, labels)
 
 
-def _contrast(asked: ContrastAsked, data: Data) -> Estimand:
+def _places(facet: Facet) -> list[int | None]:
+    return [facet.place(code) for code in facet.codes]
+
+
+def _contrast(asked: ContrastAsked, data: Data, facet: Facet) -> Estimand:
     is_of_number = asked.of == "number"
-    mean = _mean_of(asked.name, asked.by, is_of_number, data)
+    mean = _mean_of(asked.name, asked.by, is_of_number, data, facet)
     if asked.labels is not None:
-        first, second = (data.codebook.names.index(label) for label in asked.labels)
-        return Contrast(asked.name, mean, asked.kind, [((first, ""), (second, ""))])
+        first, second = (facet.place(label) for label in asked.labels)
+        return Contrast(asked.name, mean, asked.kind, [((first, ""), (second, ""))], facet.answers)
     one, other = asked.groups or _two_groups(asked, mean)
     unknown = [group for group in (one, other) if group not in mean.group_names]
     if unknown:
@@ -152,11 +177,7 @@ def _contrast(asked: ContrastAsked, data: Data) -> Estimand:
             f"estimand '{asked.name}': '{asked.by}' has no value '{unknown[0]}'",
             hint=f"It has: {', '.join(mean.group_names[:20])}",
         )
-    codes: list[int | None] = list(range(len(data.codebook.names)))
-    if is_of_number:
-        codes = [None]
-    elif asked.label is not None:
-        codes = [data.codebook.names.index(asked.label)]
+    codes = [None] if is_of_number else [facet.place(asked.label)] if asked.label else _places(facet)
     return Contrast(asked.name, mean, asked.kind, [((code, one), (code, other)) for code in codes])
 
 
@@ -170,18 +191,19 @@ def _two_groups(asked: ContrastAsked, mean: Mean) -> tuple[str, str]:
     return names[1], names[0]
 
 
-def _regression(asked: RegressionAsked, data: Data) -> Estimand:
+def _regression(asked: RegressionAsked, data: Data, facet: Facet) -> Estimand:
     names = data.codebook.names
     of_units = [name for name in asked.covariates if name not in {LABEL, *names}]
     columns = design_columns(asked.name, data.units, of_units, data.everyone)
     link = LINKS[asked.kind]
     if asked.outcome in {LABEL, *names}:
-        code = None if asked.outcome == LABEL else names.index(asked.outcome)
-        outcome = np.array(data.codebook.numbers) if code is None else np.eye(len(names))[code]
+        code = None if asked.outcome == LABEL else facet.place(asked.outcome)
+        outcome = np.array(facet.numbers) if code is None else facet.outcome(asked.outcome)
         return Regression(
             asked.name, columns.terms, link, columns.values, outcome, weights=data.weights, label=code
         )
-    terms, by_code = _code_columns([c for c in asked.covariates if c not in of_units], data.codebook)
+    is_number = data.codebook.type == "numeric"
+    terms, by_code = _code_columns([c for c in asked.covariates if c not in of_units], facet, is_number)
     columns, added = columns.and_of_codes(terms, by_code)
     outcome = numbers(asked.name, data.units[asked.outcome])
     _refuse_outcome(asked, outcome)
@@ -196,21 +218,24 @@ def _regression(asked: RegressionAsked, data: Data) -> Estimand:
     )
 
 
-def _code_columns(asked: Sequence[str], codebook: Codebook) -> tuple[list[str], FloatArray]:
-    """Covariates that only the code decides: named codes, the code's number, or all codes but the first."""
+def _code_columns(asked: Sequence[str], facet: Facet, is_number: bool) -> tuple[list[str], FloatArray]:
+    """Covariates that only the code decides: named codes, the code's number, or all codes.
+
+    Of codes that exclude each other the first is left out, which the others are compared with.
+    """
     terms: list[str] = []
     columns: list[FloatArray] = []
-    identity = np.eye(len(codebook.names))
     for name in asked:
         if name != LABEL:
             terms.append(name)
-            columns.append(identity[codebook.names.index(name)])
-        elif codebook.type == "numeric":
+            columns.append(facet.outcome(name))
+        elif is_number:
             terms.append(LABEL)
-            columns.append(np.array(codebook.numbers))
+            columns.append(np.array(facet.numbers))
         else:
-            terms += [f"{LABEL}={code}" for code in codebook.names[1:]]
-            columns += list(identity[1:])
+            added = facet.codes if facet.is_set else facet.codes[1:]
+            terms += [f"{LABEL}={code}" for code in added]
+            columns += [facet.outcome(code) for code in added]
     return terms, np.column_stack(columns)
 
 
@@ -221,26 +246,31 @@ def _refuse_outcome(asked: RegressionAsked, outcome: FloatArray) -> None:
         raise StudyError(f"estimand '{asked.name}': the outcome '{asked.outcome}' of a count is negative")
 
 
-def _multinomial_logit(asked: MultinomialLogitAsked, data: Data) -> Estimand:
+def _multinomial_logit(asked: MultinomialLogitAsked, data: Data, facet: Facet) -> Estimand:
+    del facet
     columns = design_columns(asked.name, data.units, asked.covariates, data.everyone)
     return MultinomialLogit(asked.name, columns.terms, columns.values, data.weights)
 
 
-def _odds_ratio(asked: OddsRatioAsked, data: Data) -> Estimand:
+def _odds_ratio(asked: OddsRatioAsked, data: Data, facet: Facet) -> Estimand:
     term, feature = indicator(asked.name, data.units, asked.feature)
-    return OddsRatio(asked.name, data.codebook.names.index(asked.label), feature, data.weights, term)
+    return OddsRatio(asked.name, facet.place(asked.label), feature, data.weights, term)
 
 
-def _quantile(asked: QuantileAsked, data: Data) -> Estimand:
-    return Quantile(asked.name, np.array(data.codebook.numbers), asked.q, data.weights)
+def _quantile(asked: QuantileAsked, data: Data, facet: Facet) -> Estimand:
+    return Quantile(asked.name, np.array(facet.numbers), asked.q, data.weights)
 
 
-def _agreement(asked: AgreementAsked, data: Data) -> Estimand:
-    return Agreement(asked.name, data.machine_labels(asked.annotator), asked.statistics, data.weights)
+def _agreement(asked: AgreementAsked, data: Data, facet: Facet) -> Estimand:
+    said = data.machine_labels(asked.annotator, facet)
+    if not facet.is_set:
+        return Agreement(asked.name, said, asked.statistics, data.weights)
+    statistics = [statistic for statistic in asked.statistics if statistic != "macro_f1"]
+    return Agreement(asked.name, said, statistics, data.weights, facet.place(facet.codes[0]))
 
 
-def _custom(asked: CustomAsked, data: Data) -> Estimand:
-    return Custom(asked.name, own_score(asked, data.units, data.codebook.names, data.folder), data.weights)
+def _custom(asked: CustomAsked, data: Data, facet: Facet) -> Estimand:
+    return Custom(asked.name, own_score(asked, data.units, facet.answers, data.folder), data.weights)
 
 
 def _groups(data: Data, by: str) -> pd.Categorical:
@@ -248,7 +278,7 @@ def _groups(data: Data, by: str) -> pd.Categorical:
     return pd.Categorical(values)
 
 
-_BUILDERS: dict[type[Asked], Callable[[Any, Data], Estimand]] = {
+_BUILDERS: dict[type[Asked], Callable[[Any, Data, Facet], Estimand]] = {
     MeanAsked: _mean,
     ContrastAsked: _contrast,
     RegressionAsked: _regression,

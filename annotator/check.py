@@ -12,7 +12,7 @@ from annotator.asked import refuse_unanswerable
 from annotator.coding.build import build as build_coding
 from annotator.errors import AnnotatorError, StudyError
 from annotator.labeling.build import build as build_machine
-from annotator.study import Machine
+from annotator.machines import Machine
 from annotator.workspace import Workspace
 
 FREE_BYTES_WANTED = 1 << 30
@@ -36,6 +36,8 @@ def check(workspace: Workspace) -> Iterator[Finding]:
     yield _look("corpus", lambda: _corpus(workspace))
     for machine in study.machine:
         yield _look(f"machine annotator {machine.name}", partial(_machine, workspace, machine))
+    if study.runner.kind != "threads":
+        yield _look("runner", lambda: _runner(workspace))
     yield _look("coding", lambda: build_coding(workspace).check())
     yield _look("output", lambda: _output(workspace))
 
@@ -49,6 +51,12 @@ def _look(what: str, look: Callable[[], str]) -> Finding:
 
 def _machine(workspace: Workspace, machine: Machine) -> str:
     return build_machine(workspace, machine).check()
+
+
+def _runner(workspace: Workspace) -> str:
+    study = workspace.study
+    study.runner.check(local_only=study.privacy == "local_only")
+    return study.runner.describe()
 
 
 def _corpus(workspace: Workspace) -> str:

@@ -9,11 +9,14 @@ from typing import Annotated
 import typer
 
 from annotator import __version__, console, services, templates
-from annotator.advance import Outcome
+from annotator.advance import WAITS_FOR, Outcome
 from annotator.advance import advance as advance_once
 from annotator.check import check as check_study
 from annotator.cli_arguments import Json, StudyPath
+from annotator.cli_cache import cache
+from annotator.cli_classifiers import evaluate, predict, train
 from annotator.cli_estimate import estimate
+from annotator.cli_label import label
 from annotator.cli_plan import plan
 from annotator.cli_prompts import prompts
 from annotator.cli_simulate import simulate
@@ -134,13 +137,19 @@ def status(study: StudyPath, as_json: Json = False) -> None:
     console.out.print(f"[bold]{found.study}[/bold]: next is {found.next_step}", soft_wrap=True)
     if found.ended_because:
         console.out.print(f"ended: {found.ended_because}")
+    for batch in found.batches:
+        console.out.print(f"waiting for {batch}", soft_wrap=True)
     if found.coding_address:
         console.out.print(f"coding at {found.coding_address}", soft_wrap=True)
-    for number, n_drawn, n_coded, is_closed in (
-        (r.number, r.n_drawn, r.n_coded, r.is_closed) for r in found.rounds
-    ):
-        state = "closed" if is_closed else f"waiting for {n_drawn - n_coded}"
-        console.out.print(f"round {number}: {n_coded} of {n_drawn} units coded, {state}")
+    for each in found.rounds:
+        left = f"waiting for {each.n_drawn - each.n_coded} ({each.n_codes_left} codes)"
+        state = "closed" if each.is_closed else left
+        console.out.print(f"round {each.number}: {each.n_coded} of {each.n_drawn} units coded, {state}")
+    if found.hours_left:
+        console.out.print(f"about {found.hours_left:.1f} hours of coding left in this round")
+    for warning in filter(None, found.canary["warning"]):
+        console.out.print("warning: ", style="bold yellow", end="")
+        console.out.print(warning, markup=False, soft_wrap=True)
     for frame, title in ((found.coders, "Coders"), (found.machines, "Machine annotators")):
         if not frame.empty:
             console.show_frame(frame, title)
@@ -160,10 +169,15 @@ def report(study: StudyPath) -> None:
     console.out.print(workspace.store.address(REPORT), soft_wrap=True)
 
 
+app.command()(label)
+app.command()(cache)
 app.command()(plan)
 app.command()(prompts)
 app.command()(simulate)
 app.command()(estimate)
+app.command()(train)
+app.command()(evaluate)
+app.command()(predict)
 
 
 def _advance(workspace: Workspace, *, force: bool = False) -> Outcome:
@@ -179,7 +193,8 @@ def _tell(outcome: Outcome, as_json: bool) -> None:
     console.out.print(f"[bold]{outcome.step}[/bold]: ", end="")
     console.out.print(outcome.message, markup=False, soft_wrap=True)
     if outcome.waiting:
-        console.out.print("waiting for people to code; run this again when they have", style="dim")
+        waits_for = WAITS_FOR[outcome.step.stage]
+        console.out.print(f"waiting for {waits_for}; run this again then", style="dim")
 
 
 def _version(is_asked: bool) -> None:

@@ -114,9 +114,10 @@ def _about(machine: MachineCost) -> str:
     if machine.basis == "free":
         return f"{machine.annotator}: its labels cost nothing."
     tokens = f"{machine.tokens_in:,.0f} tokens in and {machine.tokens_out:,.0f} out"
+    cap = "" if machine.max_cost is None else f" Labelling stops at a max_cost of {machine.max_cost:,.2f}."
     return (
         f"{machine.annotator}: {tokens} for the whole corpus (from {machine.basis}) "
-        f"cost {machine.cost:,.2f}, of which {machine.to_come:,.2f} is to come."
+        f"cost {machine.cost:,.2f}, of which {machine.to_come:,.2f} is to come.{cap}"
     )
 
 

@@ -74,6 +74,19 @@ class Codebook(BaseModel):
         """Whether any number of codes, also none, may apply to one unit."""
         return self.type == "multilabel"
 
+    @property
+    def choices(self) -> str:
+        """What a label may be, in words."""
+        names = ", ".join(self.names)
+        if not self.is_multilabel:
+            return f"one of: {names}"
+        example = label_sets.join(self.names[:2], self.names)
+        return f"any of: {names} (several as '{example}', or '{label_sets.NONE}')"
+
+    def is_label(self, label: object) -> bool:
+        """Whether this is a label exactly as the tables write it."""
+        return isinstance(label, str) and self.spell(label) == label
+
     def spell(self, label: str) -> str | None:
         """A label as the tables write it, from one in other case or order; None if it is no label.
 

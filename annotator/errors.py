@@ -42,6 +42,10 @@ class NotEstimableError(EstimateRefusedError):
     group = ""
 
 
+class SpendingCapError(AnnotatorError):
+    """A machine annotator's ``max_cost`` leaves no room for another request."""
+
+
 class ServiceError(AnnotatorError):
     """A service refused or answered nonsense; trying again without a change will not help."""
 

@@ -1,19 +1,24 @@
-"""What a study knows so far, as arrays in corpus order: machine labels, ledgers, gold, predictions."""
+"""What a study knows so far, as arrays in corpus order: machine labels, ledgers, gold, predictions.
 
+Labels, gold and predictions come one for each facet of the codebook: one, unless several codes may apply to
+a unit.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import pandas as pd
 
-from annotator.asked import Data
+from annotator.asked import Data, OnFacet
 from annotator.asked import estimands as asked_estimands
+from annotator.facets import Facet, facets
 from annotator.features import features
-from annotator.inference.estimands import Estimand
 from annotator.inference.rectify import Round
 from annotator.roles import unit_weights
-from annotator.sampling import campaign as rounds_of
-from annotator.sampling.campaign import Campaign
+from annotator.sampling.campaign import Campaign, Inquiry, Part
+from annotator.sampling.rounds import fit_maps
 from annotator.seeds import generator
 from annotator.study import Study
 from annotator.workspace import Workspace, gold, ledger, nonresponse, predictions
@@ -22,29 +27,46 @@ from models.error_map import ErrorMap
 from models.signals import Signals
 
 
-def machine(workspace: Workspace) -> Signals:
-    """What is known of every unit without people.
+def machine(workspace: Workspace) -> list[Signals]:
+    """What is known of every unit without people, for each facet.
 
     The labels and confidences of all annotators in the study file's order, and as features the covariates,
     the logarithm of the text's length, and every signal that an annotator gave.
     """
-    names = workspace.study.codebook.names
     frames = [workspace.machine_labels(m.name) for m in workspace.study.machine]
     extra = pd.DataFrame({"length": np.log1p(workspace.units["text"].str.len().to_numpy(dtype=float))})
-    for a, (section, frame) in enumerate(zip(workspace.study.machine, frames, strict=True)):
-        for name, values in _signals(workspace.machine_signals(section.name), frame).items():
+    signals = [workspace.machine_signals(m.name) for m in workspace.study.machine]
+    for a, (of, frame) in enumerate(zip(signals, frames, strict=True)):
+        for name, values in _signals(of, frame).items():
             extra[f"{name}_{a}"] = values
-    return Signals(
-        labels=np.column_stack([code_index(frame["label"], names) for frame in frames]),
-        confidence=np.column_stack([frame["confidence"].to_numpy(dtype=float) for frame in frames]),
-        features=np.concatenate(
-            [
-                features(workspace.units, workspace.study.corpus.covariates),
-                features(extra, tuple(extra.columns)),
-            ],
-            axis=1,
-        ),
+    known = np.concatenate(
+        [
+            features(workspace.units, workspace.study.corpus.covariates),
+            features(extra, tuple(extra.columns)),
+        ],
+        axis=1,
     )
+    return [
+        Signals(
+            labels=np.column_stack([facet.index(frame["label"]) for frame in frames]),
+            confidence=np.column_stack(
+                [_confidence(facet, frame, of) for frame, of in zip(frames, signals, strict=True)]
+            ),
+            features=known,
+        )
+        for facet in facets(workspace.study.codebook)
+    ]
+
+
+def _confidence(facet: Facet, frame: pd.DataFrame, signals: pd.DataFrame) -> FloatArray:
+    """How sure an annotator is of its answer to a facet, (N,): of one code where it said so, else of all."""
+    confidence = frame["confidence"].to_numpy(dtype=float)
+    column = f"code:{facet.codes[0]}"
+    if not facet.is_set or column not in signals.columns:
+        return confidence
+    of_code = signals[column].to_numpy(dtype=float)
+    of_answer = np.where(facet.index(frame["label"]) == 1, of_code, 1.0 - of_code)
+    return np.where(np.isfinite(of_answer), of_answer, confidence)
 
 
 def _signals(signals: pd.DataFrame, frame: pd.DataFrame) -> dict[str, FloatArray]:
@@ -63,22 +85,31 @@ def _signals(signals: pd.DataFrame, frame: pd.DataFrame) -> dict[str, FloatArray
     }
 
 
-def campaign(workspace: Workspace, said: Signals, estimands: list[Estimand]) -> Campaign:
-    """The study's rounds as pure functions take them; ``estimands`` may be empty where none is opened."""
+def campaign(workspace: Workspace, said: Sequence[Signals], asked: Sequence[OnFacet] = ()) -> Campaign:
+    """The study's rounds as pure functions take them; nothing need be asked where none is opened."""
+    parts = facets(workspace.study.codebook)
+    by_facet = {each.facet: each.estimands for each in asked}
+    design, names = workspace.study.design, workspace.study.codebook.names
     return Campaign(
-        signals=said,
-        n_codes=len(workspace.study.codebook.names),
-        estimands=estimands,
-        uniform_mix=workspace.study.design.uniform_mix,
-        candidates=workspace.study.design.error_map,
-        training=workspace.study.design.training,
+        parts=[
+            Part(signals, facet.answers, by_facet.get(facet, []))
+            for facet, signals in zip(parts, said, strict=True)
+        ],
+        across=[
+            Inquiry([names.index(code) for code in facet.codes], facet.answers, estimands)
+            for facet, estimands in by_facet.items()
+            if facet not in parts
+        ],
+        uniform_mix=design.uniform_mix,
+        candidates=design.error_map,
+        training=design.training,
     )
 
 
-def estimands(
+def asked(
     workspace: Workspace, study: Study | None = None, units: pd.DataFrame | None = None
-) -> list[Estimand]:
-    """The estimands of the study on its corpus; or of another one that asks of the same units."""
+) -> list[OnFacet]:
+    """What the study asks of its corpus; or another one that asks of the same units."""
     study = study or workspace.study
     units = workspace.units if units is None else units
     data = Data(
@@ -91,45 +122,62 @@ def estimands(
     return asked_estimands(study.estimands, data)
 
 
-def _labels_of(workspace: Workspace, annotator: str | None) -> IntArray:
-    frame = workspace.machine_labels(annotator or workspace.study.machine[0].name)
-    return code_index(frame["label"], workspace.study.codebook.names)
+def _labels_of(workspace: Workspace, annotator: str | None, facet: Facet) -> IntArray:
+    return facet.index(workspace.machine_labels(annotator or workspace.study.machine[0].name)["label"])
 
 
-def code_index(labels: pd.Series, names: tuple[str, ...]) -> IntArray:
-    """Codes as positions in the codebook, -1 where there is none."""
-    return np.asarray(pd.Categorical(labels, categories=list(names)).codes, dtype=np.int64)
+def gold_codes(workspace: Workspace, n_rounds: int) -> list[IntArray]:
+    """(N,) the human code of every unit coded in rounds 1..n_rounds for each facet, -1 elsewhere."""
+    labels = gold_labels(workspace, n_rounds)
+    return [facet.index(labels) for facet in facets(workspace.study.codebook)]
 
 
-def gold_codes(workspace: Workspace, n_rounds: int) -> IntArray:
-    """(N,) the human code of every unit coded in rounds 1..n_rounds, -1 elsewhere."""
-    codes = np.full(len(workspace.units), -1, dtype=np.int64)
-    for number in range(1, n_rounds + 1):
-        rows = workspace.store.read_frame(gold(number))
-        codes[_positions(workspace, rows)] = code_index(rows["label"], workspace.study.codebook.names)
-    return codes
+def gold_labels(workspace: Workspace, n_rounds: int) -> pd.Series:
+    """The human label of every unit coded in rounds 1..n_rounds, in corpus order, missing elsewhere."""
+    rows = [workspace.store.read_frame(gold(number)) for number in range(1, n_rounds + 1)]
+    by_unit = pd.concat([of.set_index("unit_id")["label"] for of in rows] or [pd.Series(dtype="str")])
+    labels: pd.Series = by_unit.reindex(workspace.units["unit_id"]).reset_index(drop=True)
+    return labels
 
 
-def rounds(workspace: Workspace, n_rounds: int) -> list[Round]:
-    """The first ``n_rounds`` rounds as the estimator needs them. Their predictions must exist."""
+def rounds(workspace: Workspace, n_rounds: int) -> list[list[Round]]:
+    """The first ``n_rounds`` rounds as the estimator needs them, for each facet.
+
+    Their predictions must exist.
+    """
+    parts = facets(workspace.study.codebook)
     known = np.zeros(len(workspace.units), dtype=bool)
-    found: list[Round] = []
+    found: list[list[Round]] = [[] for _ in parts]
     for number in range(1, n_rounds + 1):
         design = drawn_in(workspace, number)
-        prediction = workspace.store.read_frame(predictions(number))
-        found.append(
-            Round(
-                number=number,
-                known=known.copy(),
-                inclusion_probability=design.inclusion_probability,
-                drawn=design.drawn,
-                stratum=design.stratum,
-                prediction=prediction[list(workspace.study.codebook.names)].to_numpy(dtype=float),
-                weight=design.weight,
+        columns = workspace.store.read_frame(predictions(number))
+        for facet, of_facet in zip(parts, found, strict=True):
+            of_facet.append(
+                Round(
+                    number=number,
+                    known=known.copy(),
+                    inclusion_probability=design.inclusion_probability,
+                    drawn=design.drawn,
+                    stratum=design.stratum,
+                    prediction=_probabilities(facet, columns),
+                    weight=design.weight,
+                )
             )
-        )
         known |= design.drawn
     return found
+
+
+def _probabilities(facet: Facet, columns: pd.DataFrame) -> FloatArray:
+    """(N, A) from one column a code."""
+    of_codes = columns[list(facet.codes)].to_numpy(dtype=float)
+    return np.concatenate([1.0 - of_codes, of_codes], axis=1) if facet.is_set else of_codes
+
+
+def prediction_columns(workspace: Workspace, probabilities: Sequence[FloatArray]) -> pd.DataFrame:
+    """Probabilities (N, A) for each facet as one column a code."""
+    study = workspace.study
+    of_codes = [p[:, 1] for p in probabilities] if study.codebook.is_multilabel else list(probabilities[0].T)
+    return pd.DataFrame(dict(zip(study.codebook.names, of_codes, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -171,19 +219,19 @@ def given_up(workspace: Workspace, round_number: int) -> set[str]:
     return set(workspace.store.read_frame(path)["unit_id"]) if workspace.store.exists(path) else set()
 
 
-def fit_map(workspace: Workspace, said: Signals, n_rounds: int) -> ErrorMap:
-    """The map that designs round ``n_rounds + 1``; asked again, it is fitted the same way."""
-    return rounds_of.fit_map(
-        campaign(workspace, said, []),
+def error_maps(workspace: Workspace, said: Sequence[Signals], n_rounds: int) -> tuple[ErrorMap, ...]:
+    """The maps that design round ``n_rounds + 1``, one a facet; asked again, they are fitted the same way."""
+    return fit_maps(
+        campaign(workspace, said),
         gold_codes(workspace, n_rounds),
         generator(workspace.study, n_rounds + 1, "error_map"),
     )
 
 
-def corpus_map(workspace: Workspace, said: Signals, n_rounds: int) -> ErrorMap:
-    """The map that describes the corpus: on the gold of the first ``n_rounds`` rounds, weighted by 1/pi."""
-    return rounds_of.fit_map(
-        campaign(workspace, said, []),
+def corpus_maps(workspace: Workspace, said: Sequence[Signals], n_rounds: int) -> tuple[ErrorMap, ...]:
+    """The maps that describe the corpus: on the gold of the first ``n_rounds`` rounds, weighted by 1/pi."""
+    return fit_maps(
+        campaign(workspace, said),
         gold_codes(workspace, n_rounds),
         generator(workspace.study, n_rounds + 1, "error_map"),
         1.0 / drawn_with(workspace, n_rounds),

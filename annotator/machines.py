@@ -1,10 +1,11 @@
-"""What machine sections of a study file share, and the kinds of machine annotators that need no prompt."""
+"""The machine sections of a study file: the kinds of machine annotators, and what they share."""
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-from annotator.section import Section, Slug
+from annotator.provider_batch import ProviderBatch, from_switch
+from annotator.section import Column, Section, Slug
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 
@@ -73,3 +74,84 @@ class LexiconMachine(Section):
         if len(scores) < 2 or scores[0] != -1 or len(set(scores)) < len(scores):
             raise ValueError("give each code a threshold of its own, the lowest code that of -1")
         return self
+
+
+class OpenAIMachine(Elicited):
+    """A model behind any endpoint that speaks the OpenAI chat protocol."""
+
+    name: Slug
+    kind: Literal["openai"]
+    model: Annotated[str, StringConstraints(min_length=1)]
+    base_url: str | None = None
+    api_key_env: str = "OPENAI_API_KEY"
+    api_key_block: str | None = Field(None, min_length=1, description="Prefect's Secret block with the key")
+    logprobs: bool = Field(False, description="ask for token probabilities whatever the confidence is")
+    concurrency: int = Field(16, ge=1, le=1024)
+    requests_per_minute: float | None = Field(None, gt=0)
+    tokens_per_minute: float | None = Field(None, gt=0, description="of prompts and answers together")
+    timeout: float = Field(60.0, gt=0)
+    attempts: int = Field(5, ge=1, le=20)
+    price_in: float = Field(0.0, ge=0, description="money per million prompt tokens")
+    price_out: float = Field(0.0, ge=0, description="money per million answer tokens")
+    max_cost: float | None = Field(None, gt=0, description="money this annotator may cost, at most")
+    batch: Annotated[ProviderBatch | None, BeforeValidator(from_switch)] = Field(
+        None, description="ask by the provider's batches: answers within a day, for less"
+    )
+    canary: int = Field(20, ge=0, le=1000, description="units asked again before every round, 0 for none")
+
+    @model_validator(mode="after")
+    def _a_cap_needs_prices(self) -> Self:
+        if self.max_cost is not None and not (self.price_in or self.price_out):
+            raise ValueError("max_cost needs price_in and price_out, the money per million tokens")
+        if self.max_cost is not None and self.batch is not None:
+            raise ValueError("max_cost cannot be kept with `batch`: a batch is paid for as a whole")
+        return self
+
+    @property
+    def price_factor(self) -> float:
+        """What the labels of the corpus cost, as a share of the prices given."""
+        return self.batch.price_factor if self.batch else 1.0
+
+
+class TransformersMachine(Elicited):
+    """A model on this machine: a causal language model, or a classifier."""
+
+    name: Slug
+    kind: Literal["transformers"]
+    model: Annotated[str, StringConstraints(min_length=1)]
+    task: Literal["text-generation", "text-classification", "zero-shot-classification"] = "text-generation"
+    labels: dict[str, str] = Field(
+        {}, description="what a classifier calls its labels, and which code each is"
+    )
+    hypothesis: str = Field("This example is {}.", description="what a zero-shot classifier is to judge")
+    batch_size: int = Field(64, ge=1, le=4096)
+
+    @model_validator(mode="after")
+    def _keys_fit_the_task(self) -> Self:
+        of_generation = {*Elicited.model_fields} - {"translate"}
+        of_classifiers = {"labels", "hypothesis"}
+        idle = sorted(self.model_fields_set & (of_classifiers if self.is_causal else of_generation))
+        if idle:
+            raise ValueError(f"`{idle[0]}` says nothing with `task: {self.task}`")
+        if "{}" not in self.hypothesis:
+            raise ValueError("`hypothesis` needs {} where the label stands")
+        return self
+
+    @property
+    def is_causal(self) -> bool:
+        """Whether the model writes text, so that it can be asked."""
+        return self.task == "text-generation"
+
+
+class ReplayMachine(Section):
+    """Machine labels that stand in the corpus already."""
+
+    name: Slug
+    kind: Literal["replay"]
+    label: Column
+    confidence: Column | None = None
+
+
+Machine = Annotated[
+    OpenAIMachine | TransformersMachine | LexiconMachine | ReplayMachine, Field(discriminator="kind")
+]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from annotator import evidence
+from annotator.facets import facets, written
 from annotator.inference.rectify import Round, rectify
 from annotator.workspace import Workspace, gold
 
@@ -22,7 +23,7 @@ def labels(workspace: Workspace, n_rounds: int) -> pd.DataFrame:
         _predictions(workspace, n_rounds),
         _gold(workspace, n_rounds),
         _rectified(workspace, rounds, n_rounds),
-        _inclusion_history(rounds),
+        _inclusion_history(rounds[0]),
     ]
     return pd.concat([part.reset_index(drop=True) for part in parts], axis=1)
 
@@ -37,14 +38,17 @@ def _machine_labels(workspace: Workspace) -> pd.DataFrame:
 
 
 def _predictions(workspace: Workspace, n_rounds: int) -> pd.DataFrame:
-    """What the newest confidence-to-error map predicts: the likeliest code and each code's probability."""
-    names = workspace.study.codebook.names
+    """What the newest confidence-to-error maps predict: the likeliest label and each code's probability."""
+    codebook = workspace.study.codebook
     said = evidence.machine(workspace)
-    error_map = evidence.corpus_map(workspace, said, n_rounds)
-    probability = error_map.predict(said)
-    frame = pd.DataFrame(probability, columns=[f"probability_{name}" for name in names])
-    frame.insert(0, "prediction", np.asarray(names, dtype=object)[probability.argmax(axis=1)])
-    return frame
+    maps = evidence.corpus_maps(workspace, said, n_rounds)
+    probabilities = [error_map.predict(of) for error_map, of in zip(maps, said, strict=True)]
+    frame = evidence.prediction_columns(workspace, probabilities)
+    likeliest = [p.argmax(axis=1) for p in probabilities]
+    labels = written(facets(codebook), likeliest)
+    return frame.add_prefix("probability_").assign(prediction=labels)[
+        ["prediction", *(f"probability_{name}" for name in codebook.names)]
+    ]
 
 
 def _gold(workspace: Workspace, n_rounds: int) -> pd.DataFrame:
@@ -53,10 +57,12 @@ def _gold(workspace: Workspace, n_rounds: int) -> pd.DataFrame:
     return by_unit.rename(columns={"label": "gold", "how": "gold_how"})[["gold", "gold_how"]]
 
 
-def _rectified(workspace: Workspace, rounds: list[Round], n_rounds: int) -> pd.DataFrame:
-    names = workspace.study.codebook.names
-    rectified = rectify(rounds, evidence.gold_codes(workspace, n_rounds), len(names))
-    return pd.DataFrame(rectified.labels, columns=[f"rectified_{name}" for name in names])
+def _rectified(workspace: Workspace, rounds: list[list[Round]], n_rounds: int) -> pd.DataFrame:
+    gold = evidence.gold_codes(workspace, n_rounds)
+    labels = [
+        rectify(of, codes, of[0].prediction.shape[1]).labels for of, codes in zip(rounds, gold, strict=True)
+    ]
+    return evidence.prediction_columns(workspace, labels).add_prefix("rectified_")
 
 
 def _inclusion_history(rounds: list[Round]) -> pd.DataFrame:

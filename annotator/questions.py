@@ -1,10 +1,12 @@
 """What a study file may ask of the labels: one section for each kind of estimand."""
 
+from collections.abc import Collection
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field
 
 from annotator.codebook import Codebook
+from annotator.facets import MOST_CODES_TOGETHER
 from annotator.inference.estimands.agreement import STATISTICS, Statistic
 from annotator.section import Column, Section, Slug
 
@@ -26,6 +28,11 @@ class Asked(Section):
 
     def check(self, codebook: Codebook) -> None:
         """Raise ValueError if the codebook cannot answer this."""
+
+    def codes_together(self, codebook: Codebook) -> tuple[str, ...]:
+        """The codes of a multilabel codebook that the question relates; none if it is asked of each."""
+        del codebook
+        return ()
 
 
 class MeanAsked(Asked):
@@ -63,6 +70,10 @@ class ContrastAsked(Asked):
             _needs_code(self.name, code, codebook)
         if self.of == "number":
             _needs_numbers(self.name, codebook)
+
+    def codes_together(self, codebook: Codebook) -> tuple[str, ...]:
+        """The two that are compared, or the only one asked for."""
+        return _ordered((*(self.labels or ()), *([self.label] if self.label else ())), codebook)
 
 
 class RegressionAsked(Asked):
@@ -102,6 +113,12 @@ class RegressionAsked(Asked):
             _needs_numbers(self.name, codebook)
         if len(set(self.covariates)) < len(self.covariates):
             raise ValueError(f"estimand '{self.name}' names a covariate twice")
+        _refuse_too_many(self, codebook)
+
+    def codes_together(self, codebook: Codebook) -> tuple[str, ...]:
+        """The codes on either side."""
+        named = {self.outcome, *self.covariates}
+        return codebook.names if LABEL in named else _ordered(named, codebook)
 
 
 class MultinomialLogitAsked(Asked):
@@ -115,6 +132,14 @@ class MultinomialLogitAsked(Asked):
     def columns(self) -> tuple[str, ...]:
         """The covariates and the groups."""
         return (*self.covariates, *super().columns)
+
+    def check(self, codebook: Codebook) -> None:
+        """One code for each unit."""
+        if codebook.is_multilabel:
+            raise ValueError(
+                f"estimand '{self.name}': a multinomial logit needs codes that exclude each other; "
+                "ask for a logit of each code"
+            )
 
 
 class OddsRatioAsked(Asked):
@@ -132,6 +157,11 @@ class OddsRatioAsked(Asked):
     def check(self, codebook: Codebook) -> None:
         """The code exists."""
         _needs_code(self.name, self.label, codebook)
+
+    def codes_together(self, codebook: Codebook) -> tuple[str, ...]:
+        """The code."""
+        del codebook
+        return (self.label,)
 
 
 class QuantileAsked(Asked):
@@ -152,6 +182,14 @@ class AgreementAsked(Asked):
     annotator: Slug | None = Field(None, description="the first one when absent")
     statistics: Annotated[tuple[Statistic, ...], Field(min_length=1)] = STATISTICS
 
+    def check(self, codebook: Codebook) -> None:
+        """A mean over codes needs codes that exclude each other."""
+        if codebook.is_multilabel and "statistics" in self.model_fields_set and "macro_f1" in self.statistics:
+            raise ValueError(
+                f"estimand '{self.name}': of a multilabel codebook there is no macro_f1 here; "
+                "ask for the f1 of each code"
+            )
+
 
 class CustomAsked(Asked):
     """An estimand of one's own: a class in a Python file beside the study file."""
@@ -160,6 +198,23 @@ class CustomAsked(Asked):
     path: Annotated[str, Field(min_length=1)]
     class_name: Annotated[str, Field(alias="class", pattern=r"^[A-Za-z_]\w*$")]
     options: dict[str, Any] = Field(default_factory=dict)
+    codes: tuple[CodeName, ...] = Field((), description="of a multilabel codebook, the codes it is about")
+
+    def check(self, codebook: Codebook) -> None:
+        """Of a multilabel codebook a few codes are named."""
+        for code in self.codes:
+            _needs_code(self.name, code, codebook)
+        if bool(self.codes) != codebook.is_multilabel:
+            raise ValueError(
+                f"estimand '{self.name}' needs `codes`: which of the multilabel codebook it is about"
+                if codebook.is_multilabel
+                else f"estimand '{self.name}': `codes` are for multilabel codebooks only"
+            )
+        _refuse_too_many(self, codebook)
+
+    def codes_together(self, codebook: Codebook) -> tuple[str, ...]:
+        """Those that are named."""
+        return _ordered(self.codes, codebook)
 
 
 EstimandAsked = Annotated[
@@ -199,6 +254,19 @@ def _needs_numbers(name: str, codebook: Codebook) -> None:
         raise ValueError(
             f"estimand '{name}' needs codes that are numbers: give each code a `value`, "
             "or make the codebook ordinal or numeric"
+        )
+
+
+def _ordered(named: Collection[str], codebook: Codebook) -> tuple[str, ...]:
+    return tuple(name for name in codebook.names if name in named)
+
+
+def _refuse_too_many(asked: Asked, codebook: Codebook) -> None:
+    together = asked.codes_together(codebook)
+    if codebook.is_multilabel and len(together) > MOST_CODES_TOGETHER:
+        raise ValueError(
+            f"estimand '{asked.name}' relates {len(together)} codes of a multilabel codebook; "
+            f"at most {MOST_CODES_TOGETHER} can be, since each adds as many combinations as there are"
         )
 
 

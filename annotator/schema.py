@@ -28,6 +28,20 @@ MACHINE_LABELS = pa.schema(
     ]
 )
 
+CANARY = pa.schema(
+    [
+        *MACHINE_LABELS,
+        ("round", pa.int32()),
+        ("first_label", pa.string()),
+        ("first_confidence", pa.float64()),
+        ("first_status", pa.string()),
+    ]
+)
+
+BATCH_QUESTIONS = pa.schema([("question", pa.string()), ("body", pa.string())])
+
+BATCH_ANSWERS = pa.schema([("question", pa.string()), ("status", pa.string()), ("answer", pa.string())])
+
 
 def signals_frame(column: pa.ChunkedArray) -> pd.DataFrame:
     """The column ``signals`` as a frame: a column a name, in order of the names, NaN where one is missing.
@@ -58,6 +72,7 @@ LEDGER = pa.schema(
         ("drawn", pa.bool_()),
         ("purpose", pa.string()),
         ("seed", pa.int64()),
+        ("preannotated", pa.bool_()),
     ]
 )
 
@@ -74,6 +89,9 @@ CODES = pa.schema(
         ("annotation_id", pa.int64()),
         ("updated_at", pa.timestamp("us", tz="UTC")),
         ("skipped", pa.bool_()),
+        ("preannotated", pa.bool_()),
+        ("cannot_code", pa.string()),
+        ("note", pa.string()),
     ]
 )
 
@@ -111,6 +129,23 @@ ESTIMATES = pa.schema(
     ]
 )
 
+RELIABILITY = pa.schema(
+    [
+        ("round", pa.int32()),
+        ("statistic", pa.string()),
+        ("value", pa.float64()),
+        ("ci_low", pa.float64()),
+        ("ci_high", pa.float64()),
+        ("n", pa.int64()),
+        ("scope", pa.string()),
+        ("weighting", pa.string()),
+        ("label", pa.string()),
+        ("coder", pa.string()),
+        ("other", pa.string()),
+        ("annotator", pa.string()),
+        ("note", pa.string()),
+    ]
+)
 
 SIMULATION = pa.schema(
     [

@@ -12,3 +12,10 @@ class Section(BaseModel):
     """A part of the study file: unknown keys are refused, nothing changes after reading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def refuse_doubles(what: str, names: list[str]) -> None:
+    """Raise ValueError if a name is given twice."""
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise ValueError(f"{what} need names of their own; given twice: {', '.join(doubled)}")

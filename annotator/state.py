@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from annotator.budget import coded
-from annotator.stages import label, publish, rectify
+from annotator.stages import canary, label, publish, rectify
 from annotator.stages.collect import outstanding
 from annotator.stopping import is_narrow_enough
 from annotator.workspace import CORPUS, Workspace, codes, gold, ledger, tasks
 
 StageName = Literal[
-    "ingest", "label", "open_round", "send", "collect", "close_round", "rectify", "publish", "done"
+    "ingest", "label", "canary", "open_round", "send", "collect", "close_round", "rectify", "publish", "done"
 ]
 
 
@@ -67,7 +67,7 @@ def reason_to_end(workspace: Workspace, n_closed: int) -> str | None:
 
 def _due_in_open_round(workspace: Workspace, number: int) -> Step:
     if not workspace.store.exists(ledger(number)):
-        return Step("open_round", number)
+        return Step("canary" if canary.due(workspace, number) else "open_round", number)
     if not workspace.store.exists(tasks(number)):
         return Step("send", number)
     if workspace.store.exists(codes(number)) and outstanding(workspace, number).empty:

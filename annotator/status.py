@@ -1,23 +1,33 @@
 """`annotator status`: where a study stands, as plain data."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from annotator import schema
+from annotator.coding.effort import effort, median_seconds
+from annotator.labeling.build import spent
+from annotator.machines import Machine, OpenAIMachine
+from annotator.stages import batch, canary
 from annotator.stages.collect import outstanding, stored_codes
 from annotator.state import Step, n_closed_rounds, next_step, reason_to_end
-from annotator.workspace import CORPUS, ESTIMATES, Workspace, ledger, tasks
+from annotator.workspace import CORPUS, ESTIMATES, Workspace, ledger, shard, tasks
 
 
 @dataclass(frozen=True)
 class RoundStatus:
-    """One opened round: how many units were drawn and how many have all the codes they need."""
+    """One opened round: how many units were drawn, how many have all the codes they need, what is left.
+
+    ``n_codes_left`` counts a unit that two people are to code and nobody has coded twice.
+    """
 
     number: int
     n_drawn: int
     n_coded: int
     is_closed: bool
+    n_codes_left: int
 
 
 @dataclass(frozen=True)
@@ -30,9 +40,12 @@ class Status:
     rounds: tuple[RoundStatus, ...]
     coders: pd.DataFrame
     machines: pd.DataFrame
+    canary: pd.DataFrame
     estimates: pd.DataFrame
+    batches: tuple[str, ...]
     coding_address: str | None
     ended_because: str | None
+    hours_left: float | None
 
     def to_json(self) -> dict[str, Any]:
         """For scripts."""
@@ -44,9 +57,12 @@ class Status:
             "rounds": [vars(r) for r in self.rounds],
             "coders": self.coders.to_dict("records"),
             "machines": self.machines.to_dict("records"),
+            "canary": self.canary.to_dict("records"),
             "estimates": self.estimates.to_dict("records"),
+            "batches": list(self.batches),
             "coding_address": self.coding_address,
             "ended_because": self.ended_because,
+            "hours_left": self.hours_left,
         }
 
 
@@ -55,16 +71,20 @@ def status(workspace: Workspace) -> Status:
     opened = _opened_rounds(workspace)
     is_ingested = workspace.store.exists(CORPUS)
     step = next_step(workspace)
+    codes, rounds = _codes(workspace, opened), tuple(_round(workspace, n) for n in range(1, opened + 1))
     return Status(
         study=workspace.study.name,
         next_step=step,
-        n_units=len(workspace.units) if is_ingested else None,
-        rounds=tuple(_round(workspace, number) for number in range(1, opened + 1)),
-        coders=_coders(workspace, opened),
-        machines=machines(workspace) if is_ingested and step.stage != "label" else pd.DataFrame(),
+        n_units=workspace.n_units if is_ingested else None,
+        rounds=rounds,
+        coders=effort(codes),
+        machines=machines(workspace) if is_ingested else pd.DataFrame(),
+        canary=canary.as_frame(canary.findings(workspace)),
         estimates=latest_estimates(workspace),
+        batches=tuple(batch.waiting(workspace)) if step.stage == "label" else (),
         coding_address=coding_address(workspace, opened),
         ended_because=reason_to_end(workspace, n_closed_rounds(workspace)) if step.stage == "done" else None,
+        hours_left=_hours(codes, sum(each.n_codes_left for each in rounds)),
     )
 
 
@@ -87,43 +107,67 @@ def _opened_rounds(workspace: Workspace) -> int:
 
 def _round(workspace: Workspace, number: int) -> RoundStatus:
     n_drawn = int(workspace.store.read_frame(ledger(number))["drawn"].sum())
-    is_sent = workspace.store.exists(tasks(number))
-    waiting = len(outstanding(workspace, number)) if is_sent else n_drawn
-    return RoundStatus(number, n_drawn, n_drawn - waiting, is_closed=number <= n_closed_rounds(workspace))
+    is_closed = number <= n_closed_rounds(workspace)
+    if not workspace.store.exists(tasks(number)):
+        return RoundStatus(number, n_drawn, 0, is_closed, n_codes_left=n_drawn)
+    waiting = outstanding(workspace, number)
+    n_codes_left = int((waiting["need"] - waiting["have"]).sum())
+    return RoundStatus(number, n_drawn, n_drawn - len(waiting), is_closed, n_codes_left)
 
 
-def _coders(workspace: Workspace, opened: int) -> pd.DataFrame:
-    codes = pd.concat(
-        [stored_codes(workspace, number) for number in range(1, opened + 1)] or [pd.DataFrame()]
-    )
-    if codes.empty:
-        return pd.DataFrame(columns=["coder", "n_coded", "n_skipped", "median_seconds"])
-    by_coder = codes.groupby("coder")
-    return pd.DataFrame(
-        {
-            "n_coded": by_coder["skipped"].apply(lambda skipped: int((~skipped).sum())),
-            "n_skipped": by_coder["skipped"].sum().astype(int),
-            "median_seconds": by_coder["lead_time"].median(),
-        }
-    ).reset_index()
+def _codes(workspace: Workspace, opened: int) -> pd.DataFrame:
+    """All codes collected so far."""
+    found = [stored_codes(workspace, number) for number in range(1, opened + 1)]
+    nothing: pd.DataFrame = schema.CODES.empty_table().to_pandas()
+    return pd.concat(found) if found else nothing
+
+
+def _hours(codes: pd.DataFrame, n_codes_left: int) -> float | None:
+    """How long the codes that are left take at the coders' median pace; None where no pace is known."""
+    seconds = median_seconds(codes["lead_time"])
+    return None if math.isnan(seconds) else n_codes_left * seconds / 3600.0
 
 
 def machines(workspace: Workspace) -> pd.DataFrame:
-    """What each machine annotator did, and what that took."""
-    rows = []
-    for machine in workspace.study.machine:
-        labels = workspace.machine_labels(machine.name)
-        rows.append(
-            {
-                "annotator": machine.name,
-                "n_labelled": int((labels["status"] == "ok").sum()),
-                "n_failed": int((labels["status"] != "ok").sum()),
-                "tokens_in": int(labels["tokens_in"].fillna(0).sum()),
-                "tokens_out": int(labels["tokens_out"].fillna(0).sum()),
-                "cost": float(labels["cost"].fillna(0).sum()),
-            }
-        )
-    return pd.DataFrame(rows)
+    """What each machine annotator did so far, and what that took; shards not written yet are left out.
+
+    Being asked again before a round is included.
+
+    ``spent`` is the cost of all replies, also of those not in a shard yet, and ``max_cost`` the cap on it:
+    both are there only where an annotator has a cap.
+    """
+    again = canary.as_frame(canary.findings(workspace))
+    rows = pd.DataFrame([_machine(workspace, machine, again) for machine in workspace.study.machine])
+    caps = rows[["spent", "max_cost"]].astype(object)
+    rows[["spent", "max_cost"]] = caps.where(caps.notna(), None)
+    return rows if caps.notna().any(axis=None) else rows.drop(columns=["spent", "max_cost"])
+
+
+def _machine(workspace: Workspace, machine: Machine, again: pd.DataFrame) -> dict[str, Any]:
+    n_labelled = n_failed = tokens_in = tokens_out = 0
+    cost = 0.0
+    for index in range(workspace.n_shards):
+        path = shard(machine.name, index)
+        if not workspace.store.exists(path):
+            continue
+        part = workspace.store.read(path, ["status", "tokens_in", "tokens_out", "cost"]).to_pandas()
+        n_ok = int((part["status"] == "ok").sum())
+        n_labelled, n_failed = n_labelled + n_ok, n_failed + len(part) - n_ok
+        tokens_in += int(part["tokens_in"].sum())
+        tokens_out += int(part["tokens_out"].sum())
+        cost += float(part["cost"].sum())
+    more = again[again["annotator"] == machine.name]
+    capped = machine if isinstance(machine, OpenAIMachine) and machine.max_cost is not None else None
+    return {
+        "annotator": machine.name,
+        "n_labelled": n_labelled,
+        "n_failed": n_failed,
+        "tokens_in": tokens_in + int(more["tokens_in"].sum()),
+        "tokens_out": tokens_out + int(more["tokens_out"].sum()),
+        "cost": cost + float(more["cost"].sum()),
+        "spent": spent(workspace, capped) if capped else None,
+        "max_cost": capped.max_cost if capped else None,
+    }
 
 
 def coding_address(workspace: Workspace, round_number: int) -> str | None:

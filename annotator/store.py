@@ -7,12 +7,13 @@ place, flushed to disk and renamed; an object store puts whole objects by itself
 import io
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import fsspec
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -47,8 +48,17 @@ class Store:
         with _storage_errors(self.address(path)):
             return bool(self._filesystem.exists(self._place(path)))
 
-    def write(self, path: str, table: pa.Table, metadata: Mapping[str, Any] | None = None) -> None:
-        """Write a table with ``metadata`` (plain JSON values) in its footer, replacing what was there."""
+    def write(
+        self,
+        path: str,
+        table: pa.Table,
+        metadata: Mapping[str, Any] | None = None,
+        row_group_size: int | None = None,
+    ) -> None:
+        """Write a table with ``metadata`` (plain JSON values) in its footer, replacing what was there.
+
+        ``row_group_size`` rows can later be read without the others.
+        """
         packed = {
             f"annotator.{key}": json.dumps(value, sort_keys=True) for key, value in (metadata or {}).items()
         }
@@ -57,6 +67,7 @@ class Store:
             table.replace_schema_metadata({**(table.schema.metadata or {}), **packed}),
             buffer,
             compression="zstd",
+            row_group_size=row_group_size,
             # Numbers that hardly repeat only waste the time of looking for repetitions.
             use_dictionary=[field.name for field in table.schema if not pa.types.is_floating(field.type)],
         )
@@ -72,10 +83,25 @@ class Store:
                 self._filesystem.makedirs(place.rsplit("/", 1)[0], exist_ok=True)
                 self._filesystem.pipe_file(place, data)
 
-    def read(self, path: str) -> pa.Table:
-        """A table by its path below the root."""
+    def read(self, path: str, columns: list[str] | None = None) -> pa.Table:
+        """A table by its path below the root, or some of its columns."""
         with _storage_errors(self.address(path)), self._filesystem.open(self._place(path), "rb") as stream:
-            return pq.read_table(stream)
+            return pq.read_table(stream, columns=columns)
+
+    def read_slices(
+        self, path: str, columns: list[str], slices: Iterable[tuple[int, int]]
+    ) -> Iterator[pa.Table]:
+        """The rows of each slice ``(start, stop)``, in ascending order, a row group or two in memory."""
+        with _storage_errors(self.address(path)), self._filesystem.open(self._place(path), "rb") as stream:
+            file = pq.ParquetFile(stream)
+            ends = np.cumsum([file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)])
+            held: dict[int, pa.Table] = {}
+            for start, stop in slices:
+                first, last = np.searchsorted(ends, [start, stop - 1], side="right")
+                groups = range(int(first), min(int(last) + 1, len(ends)))
+                held = {g: held[g] if g in held else file.read_row_group(g, columns=columns) for g in groups}
+                before = int(ends[first - 1]) if first else 0
+                yield pa.concat_tables(held.values()).slice(start - before, stop - start)
 
     def read_frame(self, path: str) -> pd.DataFrame:
         """The same as a pandas frame."""

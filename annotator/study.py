@@ -13,11 +13,14 @@ from pydantic import (
     model_validator,
 )
 
+from annotator.classifiers.section import Model
 from annotator.codebook import Codebook
+from annotator.coders import Coding
 from annotator.labeling.orders import n_orders
-from annotator.machines import Elicited, LexiconMachine
+from annotator.machines import Elicited, LexiconMachine, Machine, TransformersMachine
 from annotator.questions import LABEL, AgreementAsked, Asked, EstimandAsked, MeanAsked, RegressionAsked
-from annotator.section import Column, Section, Slug
+from annotator.runner import Runner
+from annotator.section import Column, Section, Slug, refuse_doubles
 
 
 class Corpus(Section):
@@ -42,7 +45,7 @@ class Corpus(Section):
 
     @model_validator(mode="after")
     def _covariates_are_distinct(self) -> Self:
-        _refuse_doubles("covariates", list(self.covariates))
+        refuse_doubles("covariates", list(self.covariates))
         columns = {*self.covariates, self.cluster, self.weight, self.image}
         taken = sorted({"unit_id", "text", "content_hash"} & columns)
         if taken:
@@ -51,85 +54,6 @@ class Corpus(Section):
                 "rename the column"
             )
         return self
-
-
-class OpenAIMachine(Elicited):
-    """A model behind any endpoint that speaks the OpenAI chat protocol."""
-
-    name: Slug
-    kind: Literal["openai"]
-    model: Annotated[str, StringConstraints(min_length=1)]
-    base_url: str | None = None
-    api_key_env: str = "OPENAI_API_KEY"
-    logprobs: bool = Field(False, description="ask for token probabilities whatever the confidence is")
-    concurrency: int = Field(16, ge=1, le=1024)
-    timeout: float = Field(60.0, gt=0)
-    attempts: int = Field(5, ge=1, le=20)
-    price_in: float = Field(0.0, ge=0, description="money per million prompt tokens")
-    price_out: float = Field(0.0, ge=0, description="money per million answer tokens")
-
-
-class TransformersMachine(Elicited):
-    """A model on this machine: a causal language model, or a classifier."""
-
-    name: Slug
-    kind: Literal["transformers"]
-    model: Annotated[str, StringConstraints(min_length=1)]
-    task: Literal["text-generation", "text-classification", "zero-shot-classification"] = "text-generation"
-    labels: dict[str, str] = Field(
-        {}, description="what a classifier calls its labels, and which code each is"
-    )
-    hypothesis: str = Field("This example is {}.", description="what a zero-shot classifier is to judge")
-    batch_size: int = Field(64, ge=1, le=4096)
-
-    @model_validator(mode="after")
-    def _keys_fit_the_task(self) -> Self:
-        of_generation = {*Elicited.model_fields} - {"translate"}
-        of_classifiers = {"labels", "hypothesis"}
-        idle = sorted(self.model_fields_set & (of_classifiers if self.is_causal else of_generation))
-        if idle:
-            raise ValueError(f"`{idle[0]}` says nothing with `task: {self.task}`")
-        if "{}" not in self.hypothesis:
-            raise ValueError("`hypothesis` needs {} where the label stands")
-        return self
-
-    @property
-    def is_causal(self) -> bool:
-        """Whether the model writes text, so that it can be asked."""
-        return self.task == "text-generation"
-
-
-class ReplayMachine(Section):
-    """Machine labels that stand in the corpus already."""
-
-    name: Slug
-    kind: Literal["replay"]
-    label: Column
-    confidence: Column | None = None
-
-
-Machine = Annotated[
-    OpenAIMachine | TransformersMachine | LexiconMachine | ReplayMachine, Field(discriminator="kind")
-]
-
-
-class LabelStudioCoding(Section):
-    """People code in Label Studio."""
-
-    kind: Literal["label_studio"]
-    url: str | None = Field(None, description="the one `annotator up` started when absent")
-    overlap: float = Field(0.15, ge=0, le=1, description="share of units coded by two people")
-    blind: Literal[True] = True
-
-
-class ReplayCoding(Section):
-    """Human codes that stand in the corpus already: for simulation."""
-
-    kind: Literal["replay"]
-    column: Column
-
-
-Coding = Annotated[LabelStudioCoding | ReplayCoding, Field(discriminator="kind")]
 
 
 class Stop(Section):
@@ -170,9 +94,11 @@ class Study(Section):
     machine: Annotated[tuple[Machine, ...], Field(min_length=1)]
     coding: Coding
     design: Design
+    runner: Runner = Field(default_factory=Runner)
     estimands: Annotated[tuple[EstimandAsked, ...], Field(min_length=1)] = (
         MeanAsked(name="prevalence", kind="mean"),
     )
+    model: Model | None = Field(None, description="the classifier that `annotator train` trains")
     population: Literal["corpus", "superpopulation"] = "corpus"
     confidence_level: float = Field(0.95, ge=0.5, le=0.999)
     privacy: Literal["local_only"] | None = None
@@ -184,12 +110,12 @@ class Study(Section):
     @field_validator("machine")
     @classmethod
     def _annotators_are_distinct(cls, machine: tuple[Machine, ...]) -> tuple[Machine, ...]:
-        _refuse_doubles("machine annotators", [m.name for m in machine])
+        refuse_doubles("machine annotators", [m.name for m in machine])
         return machine
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
-        _refuse_doubles("estimands", [e.name for e in self.estimands])
+        refuse_doubles("estimands", [e.name for e in self.estimands])
         stop = self.design.stop
         if stop and stop.estimand not in {e.name for e in self.estimands}:
             raise ValueError(
@@ -263,13 +189,22 @@ class Study(Section):
         Only keys the file sets count, so that a later release may add a key with a default. How a model
         is called (speed, prices, address) may change; which model it is may not.
         """
-        calling = {"base_url", "api_key_env", "concurrency", "timeout", "attempts", "batch_size"}
+        calling = {
+            *("base_url", "api_key_env", "api_key_block", "concurrency", "timeout", "attempts", "batch_size"),
+            *("requests_per_minute", "tokens_per_minute", "price_in", "price_out", "max_cost"),
+            *("canary", "batch"),
+        }
         return self.model_dump(
             mode="json",
             include={"name", "corpus", "codebook", "machine", "seed"},
-            exclude={"corpus": {"path"}, "machine": {"__all__": calling | {"price_in", "price_out"}}},
+            exclude={"corpus": {"path"}, "machine": {"__all__": calling}},
             exclude_unset=True,
         )
+
+    def digest_of_model(self, model: Model) -> str:
+        """A short hash of what a classifier rests on: corpus, codebook, machines and its own section."""
+        parts = [self.pinned(), model.model_dump(mode="json")]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
     def digest(self) -> str:
         """A short hash of the whole study file's meaning."""
@@ -281,9 +216,3 @@ def _codes_named_by(machine: Machine) -> list[str]:
     if isinstance(machine, LexiconMachine):
         return list(machine.thresholds)
     return list(machine.labels.values()) if isinstance(machine, TransformersMachine) else []
-
-
-def _refuse_doubles(what: str, names: list[str]) -> None:
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise ValueError(f"{what} need names of their own; given twice: {', '.join(doubled)}")

@@ -10,20 +10,20 @@ from pydantic_core import ErrorDetails
 
 from annotator import yaml_source
 from annotator.codebook import Code, Codebook
+from annotator.coders import LabelStudioCoding, ReplayCoding
 from annotator.errors import StudyError
-from annotator.machines import FewShot, LexiconMachine, Translate
-from annotator.questions import SECTIONS, kinds
-from annotator.study import (
-    Corpus,
-    Design,
-    LabelStudioCoding,
+from annotator.machines import (
+    FewShot,
+    LexiconMachine,
     OpenAIMachine,
-    ReplayCoding,
     ReplayMachine,
-    Stop,
-    Study,
     TransformersMachine,
+    Translate,
 )
+from annotator.provider_batch import ProviderBatch
+from annotator.questions import SECTIONS, kinds
+from annotator.runner import Runner
+from annotator.study import Corpus, Design, Stop, Study
 
 
 def read(path: Path | str) -> Study:
@@ -172,6 +172,7 @@ def _keys_at(location: tuple[int | str, ...]) -> list[str]:
         ("codebook",): Codebook,
         ("codebook", "labels"): Code,
         ("machine", "openai"): OpenAIMachine,
+        ("machine", "openai", "batch"): ProviderBatch,
         ("machine", "transformers"): TransformersMachine,
         ("machine", "lexicon"): LexiconMachine,
         ("machine", "replay"): ReplayMachine,
@@ -181,6 +182,7 @@ def _keys_at(location: tuple[int | str, ...]) -> list[str]:
         ("coding", "replay"): ReplayCoding,
         ("design",): Design,
         ("design", "stop"): Stop,
+        ("runner",): Runner,
         **{("estimands", kind): section for section in SECTIONS for kind in kinds(section)},
     }
     model = sections.get(tuple(str(part) for part in location if isinstance(part, str)))

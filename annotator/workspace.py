@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -22,15 +22,22 @@ PIN = "study.json"
 CORPUS = "corpus.parquet"
 ESTIMATES = "estimates.parquet"
 LABELS = "labels.parquet"
+RELIABILITY = "reliability.parquet"
 REPORT = "report.html"
 SIMULATION = "simulation.parquet"
 SIMULATION_FIGURE = "simulation.svg"
 SHARD_SIZE = 500  # units in one part of a machine annotator's labels: what a crash can cost to redo
+ROW_GROUP = 10 * SHARD_SIZE  # units of the corpus that are read together while machines label
 
 
 def shard(annotator: str, index: int) -> str:
     """One part of a machine annotator's labels."""
     return f"machine_labels/{annotator}/part-{index:05d}.parquet"
+
+
+def canary_labels(annotator: str, round_number: int) -> str:
+    """What a machine annotator said when it was asked again before a round."""
+    return f"machine_labels/{annotator}/canary/round-{round_number:03d}.parquet"
 
 
 def ledger(round_number: int) -> str:
@@ -53,6 +60,11 @@ def codes(round_number: int) -> str:
     return f"rounds/{round_number:03d}/codes.parquet"
 
 
+def code_changes(round_number: int) -> str:
+    """What coders said before they changed it."""
+    return f"rounds/{round_number:03d}/code_changes.parquet"
+
+
 def nonresponse(round_number: int) -> str:
     """The drawn units that nobody coded, where a round was closed without them."""
     return f"rounds/{round_number:03d}/nonresponse.parquet"
@@ -61,6 +73,11 @@ def nonresponse(round_number: int) -> str:
 def gold(round_number: int) -> str:
     """The one human code of each drawn unit."""
     return f"rounds/{round_number:03d}/gold.parquet"
+
+
+def posteriors(round_number: int) -> str:
+    """The probabilities of each code behind the gold of a round, where a model formed it."""
+    return f"rounds/{round_number:03d}/posteriors.parquet"
 
 
 class Workspace:
@@ -150,10 +167,21 @@ class Workspace:
         """Unit id -> row in the corpus, for aligning other tables."""
         return pd.Series(range(len(self.units)), index=self.units["unit_id"])
 
+    @cached_property
+    def n_units(self) -> int:
+        """How many units the corpus has, without reading it."""
+        return self.store.n_rows(CORPUS)
+
     @property
     def n_shards(self) -> int:
         """How many parts the labels of one machine annotator have."""
-        return -(-len(self.units) // SHARD_SIZE)
+        return -(-self.n_units // SHARD_SIZE)
+
+    def shards(self, indices: Iterable[int]) -> Iterator[pa.Table]:
+        """What machines see of the units of these shards, ascending, a few shards in memory at a time."""
+        image = self.study.corpus.image
+        slices = ((i * SHARD_SIZE, min((i + 1) * SHARD_SIZE, self.n_units)) for i in indices)
+        yield from self.store.read_slices(CORPUS, ["unit_id", "text", *([image] if image else [])], slices)
 
     def machine_labels(self, annotator: str) -> pd.DataFrame:
         """All labels of one machine annotator, in corpus order, without the signals."""

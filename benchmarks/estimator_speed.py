@@ -98,7 +98,7 @@ def one_round(estimand: str, data: Arrays) -> Callable[[], object]:
         prediction=np.column_stack([1.0 - said, said]),
     )
     codes = np.array([0.0, 1.0])
-    asked: Mean | Regression = Mean("mean", code_values=codes)
+    asked: Mean | Regression = Mean("mean", outcomes=codes[None, :])
     if estimand != "mean":
         link = "identity" if estimand == "ols" else "logit"
         x = np.concatenate([data.x, data.x_far])

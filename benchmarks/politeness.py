@@ -27,7 +27,7 @@ from annotator.inference.estimands import Estimand
 from annotator.inference.estimands.mean import Mean
 from annotator.inference.estimands.regression import Regression
 from annotator.inference.methods import Question
-from annotator.sampling.campaign import Campaign
+from annotator.sampling.campaign import Campaign, Part
 from annotator.simulate.procedures import Setting
 from annotator.simulate.trials import Plan, simulate
 from models.signals import Signals
@@ -54,9 +54,10 @@ def setting(data: pd.DataFrame, name: str, rng: np.random.Generator) -> Setting:
     if name.endswith("noise"):
         said, confidence, known = rng.integers(0, 2, len(data)), rng.permutation(confidence), known[:, :0]
     signals = Signals(said[:, None], confidence[:, None], known)
-    campaign = Campaign(signals, 2, [question(data, name)], 0.1, ("logistic",))
+    part = Part(signals, ("polite", "impolite"), [question(data, name)])
+    campaign = Campaign([part], candidates=("logistic",))
     codes = (data["human"] != "polite").to_numpy(dtype=np.int64)
-    return Setting(campaign, codes, Question(("polite", "impolite"), 0.90), 5)
+    return Setting(campaign, [codes], Question(("polite", "impolite"), 0.90), 5)
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from annotator.inference.estimands.mean import Mean
 from annotator.inference.methods import Question
-from annotator.sampling.campaign import Campaign
+from annotator.sampling.campaign import Campaign, Part
 from annotator.simulate.procedures import Setting, trial
 from models.signals import Signals
 
@@ -27,8 +27,8 @@ def made_up(n_units: int, rng: np.random.Generator) -> Setting:
     right = rng.random(n_units) < 0.8
     confidence = np.where(right, rng.beta(6, 2, n_units), rng.beta(4, 4, n_units)).round(2)
     signals = Signals(np.where(right, codes, 1 - codes)[:, None], confidence[:, None])
-    campaign = Campaign(signals, 2, [Mean("prevalence")], 0.1, ("logistic",))
-    return Setting(campaign, codes, Question(("no", "yes"), 0.90), 5)
+    campaign = Campaign([Part(signals, ("no", "yes"), [Mean("prevalence")])], candidates=("logistic",))
+    return Setting(campaign, [codes], Question(("no", "yes"), 0.90), 5)
 
 
 def seconds(setting: Setting, method: str, trials: int) -> float:

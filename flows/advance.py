@@ -14,8 +14,9 @@ from prefect.states import Completed
 
 from annotator.advance import is_waiting
 from annotator.errors import BusyError
-from annotator.state import StageName, next_step
+from annotator.state import StageName, Step, next_step
 from annotator.workspace import Workspace
+from flows.canary import canary
 from flows.close_round import close_round
 from flows.collect import collect
 from flows.ingest import ingest
@@ -30,6 +31,7 @@ from flows.send import send
 STAGES: dict[StageName, Callable[[Path], str]] = {
     "ingest": ingest,
     "label": label,
+    "canary": canary,
     "open_round": open_round,
     "send": send,
     "collect": collect,
@@ -37,6 +39,10 @@ STAGES: dict[StageName, Callable[[Path], str]] = {
     "rectify": rectify,
     "publish": publish,
 }
+
+
+def _waiting(step: Step, message: str) -> str:
+    return f"waiting for people: {message}" if step.stage == "collect" else message
 
 
 @flow(name="advance", flow_run_name=by_study)
@@ -64,5 +70,5 @@ def _advance(study: Path, max_steps: int) -> State[str]:
         message = STAGES[step.stage](study)
         get_run_logger().info(f"{step}: {message}")
         if is_waiting(workspace, step):
-            return Completed(message=f"waiting for people: {message}")
+            return Completed(message=_waiting(step, message))
     return Completed(message=message)

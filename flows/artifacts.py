@@ -51,6 +51,22 @@ def machine_labels(workspace: Workspace) -> None:
     )
 
 
+def asked_again(workspace: Workspace) -> None:
+    """Whether the models behind endpoints are still the same, and a warning where one may not be."""
+    found = status(workspace).canary
+    for row in found[found["warning"] != ""].tail(1).to_dict("records"):
+        create_markdown_artifact(
+            markdown=f"# Warning\n\n{row['warning']}\n",
+            key=key(workspace, "canary-warning"),
+            description="An endpoint answers otherwise than it did, or not at all",
+        )
+    _table(
+        found.drop(columns=["tokens_in", "tokens_out"]),
+        key(workspace, "canary"),
+        "The same units asked again before every round: labels changed, and whether that is too many",
+    )
+
+
 def opened_round(workspace: Workspace, step: Step) -> None:
     """What was drawn and why."""
     path = ledger(step.round_number)

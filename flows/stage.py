@@ -8,6 +8,7 @@ from prefect.logging import get_run_logger
 from annotator.advance import perform
 from annotator.state import StageName, Step, next_step
 from annotator.workspace import Workspace
+from flows.keys import secret_blocks
 from flows.parameters import RETRY_DELAYS, is_retryable
 
 
@@ -21,7 +22,8 @@ from flows.parameters import RETRY_DELAYS, is_retryable
 )
 def do_step(study: Path, step: Step) -> str:
     """Do one step of the study; an error that says it may pass is tried again."""
-    message = perform(Workspace.open(study), step)
+    with secret_blocks():
+        message = perform(Workspace.open(study), step)
     get_run_logger().info(message)
     return message
 

@@ -11,12 +11,16 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes over the wire: ``cut`` closes the connection half-way, ``hang`` sends nothing."""
+    """What goes over the wire.
+
+    ``cut`` closes the connection half-way, ``stall`` keeps it open there, ``hang`` sends nothing.
+    """
 
     body: bytes = b""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     cut: bool = False
+    stall: bool = False
     hang: bool = False
 
 
@@ -49,6 +53,7 @@ def error(status: int, message: str = "no", code: str | None = None, **headers: 
 
 
 HANG = Answer(hang=True)
+STALL = Answer(completion("economy").body, stall=True)
 CUT = Answer(completion("economy").body, cut=True)
 GARBAGE = Answer(b'{"choices": [')
 
@@ -105,6 +110,7 @@ class ChatEndpoint(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: ChatEndpoint
 
     def do_POST(self) -> None:
@@ -121,8 +127,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
-        self.wfile.write(answer.body[: len(answer.body) // 2] if answer.cut else answer.body)
-        self.close_connection = answer.cut
+        is_half = answer.cut or answer.stall
+        self.wfile.write(answer.body[: len(answer.body) // 2] if is_half else answer.body)
+        if answer.stall:
+            self.server.closing.wait(30)
+        self.close_connection = is_half
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""

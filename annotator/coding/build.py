@@ -3,12 +3,15 @@
 import os
 
 from annotator import corpus, services
+from annotator.coders import LabelStudioCoding
+from annotator.coders import ReplayCoding as ReplaySection
+from annotator.coding.form import Form
 from annotator.coding.label_studio import LabelStudio
 from annotator.coding.protocol import CodingService
 from annotator.coding.replay import ReplayCoding
 from annotator.errors import StudyError
-from annotator.study import LabelStudioCoding, Study
-from annotator.study import ReplayCoding as ReplaySection
+from annotator.labeling.privacy import refuse_remote
+from annotator.study import Study
 from annotator.workspace import Workspace
 
 TOKEN_VARIABLE = "LABEL_STUDIO_API_KEY"
@@ -20,10 +23,22 @@ def build(workspace: Workspace) -> CodingService:
     match study.coding:
         case LabelStudioCoding() as section:
             url, token = _address_and_token(study, section)
-            return LabelStudio(url, token, study.name, study.codebook, study_id=workspace.study_id)
+            return LabelStudio(url, token, study.name, _form(study, section), study_id=workspace.study_id)
         case ReplaySection(column=column):
             rows = corpus.read(study, [column]).units
             return ReplayCoding(dict(zip(rows["unit_id"], rows[column], strict=True)), study.codebook)
+
+
+def _form(study: Study, section: LabelStudioCoding) -> Form:
+    return Form(
+        codebook=study.codebook,
+        cannot_code=section.cannot_code,
+        note=section.note,
+        content_warning=section.content_warning,
+        break_after=section.break_after,
+        daily_limit=section.daily_limit,
+        suggests=section.shown > 0,
+    )
 
 
 def _address_and_token(study: Study, section: LabelStudioCoding) -> tuple[str, str]:
@@ -34,6 +49,8 @@ def _address_and_token(study: Study, section: LabelStudioCoding) -> tuple[str, s
             f"{study.path}: no Label Studio is known",
             hint="`annotator up` starts one on this machine; or set `coding.url` to yours.",
         )
+    if study.privacy == "local_only":
+        refuse_remote(url, who="coding")
     token = os.environ.get(TOKEN_VARIABLE)
     is_local = local is not None and url.rstrip("/") == (local.label_studio_url or "").rstrip("/")
     if token is None and local and is_local:

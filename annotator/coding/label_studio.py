@@ -1,8 +1,8 @@
-"""People code in Label Studio: one project a study, one task a unit, blind.
+"""People code in Label Studio: one project a study, one task a unit.
 
-A task carries the text, the unit's id and the round, and nothing else: no covariate, no machine label,
-no prediction. How many coders a unit needs is the task's ``overlap``, which the labelling page does not
-show.
+A task carries the text, the unit's id and the round, and nothing else: no covariate, and no machine label
+unless the study shows it, as a prediction that comes pre-selected. How many coders a unit needs is the
+task's ``overlap``, which the labelling page does not show.
 """
 
 import json
@@ -13,17 +13,20 @@ from typing import Any
 
 import pandas as pd
 
+from annotator import label_sets
 from annotator.codebook import Codebook
 from annotator.coding.annotations import codes_of
+from annotator.coding.form import Form
 from annotator.coding.label_studio_client import Client, NotFoundError, TokenAuth
 from annotator.coding.label_studio_project import find_or_create
+from annotator.coding.labeling_config import chosen
 from annotator.coding.protocol import Task, codes_frame, tasks_frame
 from annotator.errors import ServiceError
 
 _PAGE = 1000
 _TASK_FIELDS = "id,data,overlap,total_annotations,cancelled_annotations"
 # Named fields only: with every field the same list takes twenty times as long.
-_CODE_FIELDS = "id,data,annotations,completed_by,result,was_cancelled,updated_at,lead_time"
+_CODE_FIELDS = "id,data,annotations,completed_by,result,was_cancelled,updated_at,lead_time,parent_prediction"
 
 
 class LabelStudio:
@@ -38,7 +41,7 @@ class LabelStudio:
         url: str,
         token: str,
         study_name: str,
-        codebook: Codebook,
+        form: Form,
         *,
         study_id: str,
         patience: float = 20.0,
@@ -46,7 +49,7 @@ class LabelStudio:
         self._client = Client(url, TokenAuth(token), patience=patience)
         self._study_name = study_name
         self._study_id = study_id
-        self._codebook = codebook
+        self._form = form
         self._found: dict[str, Any] | None = None
         self._finding = threading.Lock()
 
@@ -100,37 +103,42 @@ class LabelStudio:
             for position, task in enumerate(tasks)
         )
 
-    def missing(self, tasks: pd.DataFrame) -> list[str]:
-        """The units of ``tasks`` whose task is gone (deleted by hand); ``send`` makes them anew."""
-        if tasks.empty:
+    def missing(self, round_number: int, tasks: pd.DataFrame) -> list[str]:
+        """The units of ``tasks`` whose task is gone (deleted by hand); ``send`` makes them anew.
+
+        One small request as long as none is.
+        """
+        if tasks.empty or self._count(round_number) >= len(tasks):
             return []
-        there = {row["data"].get("unit_id") for row in self._from(int(tasks["task_id"].min()), _TASK_FIELDS)}
+        there = {row["data"].get("unit_id") for row in self._tasks_of(round_number)}
         return [unit for unit in tasks["unit_id"] if unit not in there]
 
-    def collect(self, tasks: pd.DataFrame) -> pd.DataFrame:
+    def collect(self, tasks: pd.DataFrame, since: pd.Timestamp | None = None) -> pd.DataFrame:
         """All codes of these units, one row a coder and unit. Raises ServiceError.
 
         Units are found by their id in the task's data, so a task that was made anew counts and a task
-        that was deleted or stripped of its unit id gives no row. Costs one request a thousand tasks
-        from the first task of the round on.
+        that was deleted or stripped of its unit id gives no row. Costs one request a thousand tasks that have
+        been changed since then, or that are there from the first task of the round on.
         """
         if tasks.empty:
             return codes_frame([])
         wanted = set(tasks["unit_id"])
+        changed = [] if since is None else [_filter("updated_at", "greater", _moment(since), "Datetime")]
+        first = int(tasks["task_id"].min())
         pairs = [
             (row["data"]["unit_id"], annotation)
-            for row in self._from(int(tasks["task_id"].min()), _CODE_FIELDS, fields="all")
+            for row in self._list(changed, _CODE_FIELDS, after=first - 1, fields="all")
             if row["data"].get("unit_id") in wanted
             for annotation in row["annotations"]
         ]
         coders = self._coders() if pairs else {}
-        return codes_frame(codes_of(pairs, coders, self._codebook.names))
+        return codes_frame(codes_of(pairs, coders, self._form.codebook))
 
     @property
     def _project(self) -> dict[str, Any]:
         with self._finding:
             if self._found is None:
-                self._found = find_or_create(self._client, self._study_name, self._study_id, self._codebook)
+                self._found = find_or_create(self._client, self._study_name, self._study_id, self._form)
             return self._found
 
     def _coders(self) -> dict[int, str]:
@@ -141,7 +149,10 @@ class LabelStudio:
         data = [{"text": task.text, "unit_id": task.unit_id, "round": str(round_number)} for task in tasks]
         answer = self._client.post(
             f"/api/projects/{self.project_id}/import",
-            [{"data": fields} for fields in data],
+            [
+                {"data": fields, **_prediction(task.suggestion, self._form.codebook)}
+                for fields, task in zip(data, tasks, strict=True)
+            ],
             return_task_ids="true",
         )
         overlap = self._project["maximum_annotations"]
@@ -189,9 +200,6 @@ class LabelStudio:
     def _count(self, round_number: int) -> int:
         return int(self._page([_of_round(round_number)], "id", size=1)["total"])
 
-    def _from(self, task_id: int, include: str, fields: str = "task_only") -> Iterator[dict[str, Any]]:
-        return self._list([], include, after=task_id - 1, fields=fields)
-
     def _list(
         self, filters: list[dict[str, Any]], include: str, after: int = 0, fields: str = "task_only"
     ) -> Iterator[dict[str, Any]]:
@@ -220,8 +228,19 @@ class LabelStudio:
         return page
 
 
+def _prediction(suggestion: str | None, codebook: Codebook) -> dict[str, Any]:
+    if suggestion is None:
+        return {}
+    choices = suggestion.split(label_sets.SEPARATOR) if codebook.is_multilabel else [suggestion]
+    return {"predictions": [{"model_version": "machine", "result": [chosen(choices)]}]}
+
+
 def _of_round(round_number: int) -> dict[str, Any]:
     return _filter("data.round", "equal", str(round_number), "String")
+
+
+def _moment(when: pd.Timestamp) -> str:
+    return when.tz_convert("UTC").strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _filter(field: str, operator: str, value: Any, kind: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from annotator.errors import ServiceError, ServiceUnavailableError
+from annotator.labeling.privacy import is_local
 
 TOKEN_HINT = (
     "Copy a token from Account & Settings in Label Studio (an access token, or a legacy token where the "
@@ -178,9 +179,8 @@ def _http(url: str, auth: httpx.Auth | None) -> httpx.Client:
         raise ServiceError(
             f"{url!r} is no address of a Label Studio", hint="Write it like http://127.0.0.1:8080."
         )
-    # What runs on this machine is not reached through a proxy.
-    is_here = address.host in {"127.0.0.1", "localhost", "::1"}
-    return httpx.Client(base_url=address, auth=auth, timeout=_TIMEOUT, trust_env=not is_here)
+    # What runs on this machine or its network is not reached through a proxy, which could carry texts away.
+    return httpx.Client(base_url=address, auth=auth, timeout=_TIMEOUT, trust_env=not is_local(str(address)))
 
 
 def _away(repeatable: bool) -> type[ServiceUnavailableError]:

@@ -6,12 +6,28 @@ as XML where it stands in the labelling configuration.
 
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Sequence
 from html import escape
+from typing import Any
 
-from annotator.codebook import Code, Codebook
+from annotator import label_sets
+from annotator.codebook import Code
+from annotator.coding.form import CANNOT_CODE, Form
 
 CONTROL = "code"
+NOTE = "note"
+LONGEST_SCALE = 11
+NO_CODE = Code(name=label_sets.NONE, definition="No code applies.", value=None)
 TEXT = "text"
+_NOTE = {
+    "name": NOTE,
+    "toName": "text",
+    "placeholder": "Note (optional)",
+    "rows": "2",
+    "maxSubmissions": "1",
+    "editable": "true",
+    "showSubmitButton": "false",
+}
 # Label Studio's own order of keys for choices; the letters left out belong to its other commands.
 KEYS = "1234567890qwetasdfgzxcvbyiopjklnm"
 # What XML cannot carry at all.
@@ -40,6 +56,11 @@ STYLE = """
 .coding .codes label span span:has(.lsf-hint) { display: flex; gap: 0.6rem; }
 .coding .codes .lsf-hint { order: -1; top: 0; flex: none; min-width: 1.6rem; white-space: nowrap;
   font: 600 0.9rem/1.65 monospace; opacity: 0.85; }
+.coding.scale { grid-template-columns: minmax(0, 1fr); }
+.coding.scale .codes { position: sticky; bottom: 0; top: auto; max-height: none; padding: 0.25rem 0;
+  background: var(--color-neutral-background, inherit); }
+.coding.scale .codes .lsf-choices { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; }
+.coding.scale .codes .lsf-choice { width: auto; }
 .lsf-sidepanels:has(.coding) { padding-right: 0 !important; padding-left: 0 !important; }
 .lsf-sidepanels:has(.coding) .lsf-sidepanels__wrapper { display: none; }
 @media (max-width: 60rem) {
@@ -49,27 +70,49 @@ STYLE = """
 """
 
 
-def labeling_config(codebook: Codebook) -> str:
-    """The labelling configuration: one text, one question, one code to choose, a key for each code."""
-    page = ET.Element("View", className="coding")
+def labeling_config(form: Form) -> str:
+    """The labelling configuration: one text, one question, a key for each answer, room for a note.
+
+    One code is to be chosen, or any number of them, `label_sets.NONE` being a choice of its own then. Codes
+    that are steps of a scale stand side by side in their order.
+    """
+    codebook = form.codebook
+    is_scale = codebook.type in {"ordinal", "numeric"} and len(codebook.labels) <= LONGEST_SCALE
+    page = ET.Element("View", className="coding scale" if is_scale else "coding")
     ET.SubElement(page, "Style").text = STYLE
     question = ET.SubElement(page, "View", className="question")
+    if form.content_warning:
+        ET.SubElement(question, "Header", value=_literal(form.content_warning), size="5")
     ET.SubElement(question, "Header", value=_literal(codebook.question))
     unit = ET.SubElement(page, "View", className="unit")
     ET.SubElement(unit, "Text", name=TEXT, value="$text", valueType="text", saveTextResult="no")
+    answers = ET.SubElement(page, "View", className="codes")
     codes = ET.SubElement(
-        ET.SubElement(page, "View", className="codes"),
+        answers,
         "Choices",
         name=CONTROL,
         toName=TEXT,
-        choice="single-radio",
-        showInline="false",
+        choice="multiple" if codebook.is_multilabel else "single-radio",
+        showInline="true" if is_scale else "false",
         required="true",
-        requiredMessage="Choose one code first.",
+        requiredMessage="Choose a code first.",
     )
-    for index, code in enumerate(codebook.labels):
+    for index, code in enumerate(_shown(form)):
         ET.SubElement(codes, "Choice", _choice(code, index))
+    if form.note:
+        ET.SubElement(answers, "TextArea", _NOTE)
     return ET.tostring(page, encoding="unicode")
+
+
+def _shown(form: Form) -> list[Code]:
+    """What there is to choose from.
+
+    That no code applies has to be said, or it would look like an oversight.
+    """
+    shown = list(form.codebook.labels)
+    if form.codebook.is_multilabel:
+        shown.append(NO_CODE)
+    return [*shown, *(Code(name=f"{CANNOT_CODE}{reason}", value=None) for reason in form.cannot_code)]
 
 
 def key(index: int) -> str | None:
@@ -81,19 +124,42 @@ def key(index: int) -> str | None:
     return KEYS[index] if index < len(KEYS) else None
 
 
-def instruction(codebook: Codebook) -> str:
-    """The codebook as a page of HTML: question, codes, keys, definitions, examples.
+def chosen(choices: Sequence[str]) -> dict[str, Any]:
+    """An answer as Label Studio keeps it."""
+    return {"from_name": CONTROL, "to_name": TEXT, "type": "choices", "value": {"choices": list(choices)}}
+
+
+def instruction(form: Form) -> str:
+    """The codebook as a page of HTML: warning, question, codes, keys, definitions, examples.
 
     Label Studio drops styles and the indentation of lists, so line breaks are the layout.
     """
-    rows = "".join(_instruction_row(code, index) for index, code in enumerate(codebook.labels))
-    return (
-        f"<h3>{_html(codebook.question)}</h3>"
-        "<p>Read the text, press the key of the <b>one</b> code that fits best, then <b>Ctrl + Enter</b> "
-        "(Cmd + Enter on a Mac) to submit. Judge by the text alone. Skip only a text that nobody could "
-        "code.</p>"
-        f"{rows}"
+    rows = "".join(_instruction_row(code, index) for index, code in enumerate(_shown(form)))
+    warning = f"<p><b>{_html(form.content_warning)}</b></p>" if form.content_warning else ""
+    return f"{warning}<h3>{_html(form.codebook.question)}</h3><p>{' '.join(_how_to(form))}</p>{rows}"
+
+
+def _how_to(form: Form) -> Iterator[str]:
+    task = "press the key of the <b>one</b> code that fits best"
+    if form.codebook.is_multilabel:
+        task = f"press the key of <b>every</b> code that applies, or of <b>{label_sets.NONE}</b>"
+    yield f"Read the text, {task}, then <b>Ctrl + Enter</b> (Cmd + Enter on a Mac) to submit."
+    yield (
+        "Some texts come with the suggestion of a machine, which may be wrong: judge by the text alone."
+        if form.suggests
+        else "Judge by the text alone."
     )
+    if form.cannot_code:
+        yield "If nobody could code a text, say why with one of the last choices; do not skip it."
+    else:
+        yield "Skip only a text that nobody could code."
+    if form.note:
+        yield "After a note press Tab first."
+    yield "A code can be changed later: open the text again, correct it and press Update."
+    if form.break_after:
+        yield f"Please take a break after {form.break_after} minutes."
+    if form.daily_limit:
+        yield f"Please code at most {form.daily_limit:,} texts a day."
 
 
 def printable(text: str) -> str:

@@ -12,11 +12,12 @@ from annotator import schema
 
 @dataclass(frozen=True)
 class Task:
-    """A unit to be coded: its text, and by how many different coders."""
+    """A unit to be coded: its text, by how many different coders, and what they are shown as a suggestion."""
 
     unit_id: str
     text: str
     overlap: int = 1
+    suggestion: str | None = None
 
 
 class CodingService(Protocol):
@@ -45,12 +46,14 @@ class CodingService(Protocol):
         """
         ...
 
-    def missing(self, tasks: pd.DataFrame) -> list[str]:
+    def missing(self, round_number: int, tasks: pd.DataFrame) -> list[str]:
         """The units of ``send`` whose task is gone, by hand or accident; sending again makes it anew."""
         ...
 
-    def collect(self, tasks: pd.DataFrame) -> pd.DataFrame:
+    def collect(self, tasks: pd.DataFrame, since: pd.Timestamp | None = None) -> pd.DataFrame:
         """Everything coded so far in the tasks of ``send``, in the columns of ``schema.CODES``.
+
+        With ``since``, units that have not changed from then on may be left out.
 
         One row a coder and unit: the coder's latest. A skipped unit has ``skipped`` set and no label. An
         answer that is not one code of the codebook has no label either: it is no code, and the unit still

@@ -26,15 +26,16 @@ class ReplayCoding:
 
     def __init__(self, codes: Mapping[str, Any], codebook: Codebook) -> None:
         self._codes = codes
-        self._names = frozenset(codebook.names)
+        self._codebook = codebook
 
     @property
     def address(self) -> str:
         """Nobody has to go anywhere."""
         return ""
 
-    def missing(self, tasks: pd.DataFrame) -> list[str]:
+    def missing(self, round_number: int, tasks: pd.DataFrame) -> list[str]:
         """Nothing can get lost."""
+        del round_number, tasks
         return []
 
     def describe(self) -> str:
@@ -56,8 +57,9 @@ class ReplayCoding:
             for position, task in enumerate(tasks)
         )
 
-    def collect(self, tasks: pd.DataFrame) -> pd.DataFrame:
+    def collect(self, tasks: pd.DataFrame, since: pd.Timestamp | None = None) -> pd.DataFrame:
         """The codes on record of these units. Raises CorpusError where a unit has no valid code."""
+        del since
         return codes_frame(
             {
                 "unit_id": unit_id,
@@ -67,17 +69,21 @@ class ReplayCoding:
                 "annotation_id": task_id,
                 "updated_at": _WHEN,
                 "skipped": False,
+                "preannotated": False,
+                "cannot_code": None,
+                "note": None,
             }
             for unit_id, task_id in zip(tasks["unit_id"], tasks["task_id"], strict=True)
         )
 
     def _code(self, unit_id: str) -> str:
         code = self._codes.get(unit_id)
-        name = "" if pd.isna(code) else str(code)
-        if name not in self._names:
-            found = f"{name!r}, which is not in the codebook" if name else "none"
+        text = "" if pd.isna(code) else str(code)
+        label = self._codebook.spell(text) if text else None
+        if label is None:
+            found = f"{text!r}, which is not in the codebook" if text else "nothing"
             raise CorpusError(
                 f"unit {unit_id!r} has no usable human code: on record is {found}",
-                hint=f"Every unit needs one of: {', '.join(sorted(self._names))}.",
+                hint=f"Every unit needs {self._codebook.choices}.",
             )
-        return name
+        return label

@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from annotator import label_sets
+from annotator.codebook import Codebook
 from annotator.coding.accounts import Account
 from annotator.coding.label_studio_client import NotFoundError
-from annotator.coding.labeling_config import CONTROL, TEXT
+from annotator.coding.labeling_config import chosen
 from annotator.errors import ServiceError, ServiceUnavailableError
 from annotator.progress import Progress, silent
 
@@ -25,8 +27,9 @@ Turn = AbstractContextManager[Any]
 class SimulatedCoder:
     """A coder who takes the next task, answers it with some error, and goes on until nothing is left.
 
-    ``answers`` gives the reference code of a unit id. On average a share ``error_rate`` of the answers
-    is another one of ``codes``; hard units (the same for every coder) get more of them than easy ones.
+    ``answers`` gives the reference label of a unit id. On average a share ``error_rate`` of the answers
+    is another one: another code, or a set with one code more or less. Hard units (the same for every coder)
+    get more of them than easy ones.
     What this coder says about a unit depends on ``rng``'s state at the start and on the unit alone, not on
     the order of the tasks. ``patience`` is for how many seconds it waits for a service that is away.
     """
@@ -39,7 +42,7 @@ class SimulatedCoder:
         *,
         answers: Answers,
         error_rate: float,
-        codes: Sequence[str],
+        codebook: Codebook,
         rng: np.random.Generator,
         patience: float = 120.0,
     ) -> None:
@@ -49,7 +52,7 @@ class SimulatedCoder:
         self._account = Account(url, email, password, patience=patience)
         self._answer = answers if callable(answers) else answers.__getitem__
         self._error_rate = error_rate
-        self._codes = tuple(codes)
+        self._codebook = codebook
         self._seed = int(rng.integers(2**63))
 
     def code(
@@ -79,8 +82,15 @@ class SimulatedCoder:
         rng = np.random.default_rng([self._seed, _number(f"unit {unit_id}")])
         # Twice the rate times a number that is uniform over units: the mean over units is the rate.
         chance_of_error = 2 * self._error_rate * difficulty(unit_id)
-        others = [code for code in self._codes if code != truth]
+        others = self._mistakes(truth)
         return str(rng.choice(others)) if others and rng.random() < chance_of_error else truth
+
+    def _mistakes(self, truth: str) -> list[str]:
+        names = self._codebook.names
+        if not self._codebook.is_multilabel:
+            return [name for name in names if name != truth]
+        codes = set(label_sets.split(truth, names) or ())
+        return [label_sets.join(codes ^ {name}, names) for name in names]
 
     def _next(self, project_id: int, turn: Turn) -> dict[str, Any] | None:
         """The task that the coder's own page would show next."""
@@ -95,20 +105,21 @@ class SimulatedCoder:
 
     def _submit(self, task: dict[str, Any]) -> bool:
         unit_id = task["data"]["unit_id"]
-        chosen = {
-            "from_name": CONTROL,
-            "to_name": TEXT,
-            "type": "choices",
-            "value": {"choices": [self.judge(unit_id)]},
-        }
         rng = np.random.default_rng([self._seed, _number(f"time {unit_id}")])
-        body = {"result": [chosen], "lead_time": round(float(rng.lognormal(2.2, 0.5)), 2)}
+        body = {
+            "result": [chosen(self._choices(unit_id))],
+            "lead_time": round(float(rng.lognormal(2.2, 0.5)), 2),
+        }
         try:
             self._signed_in(lambda: self._account.client.post(f"/api/tasks/{task['id']}/annotations/", body))
         except (ServiceUnavailableError, NotFoundError):
             # Not repeated: it may have been stored. The next task tells: an unanswered one comes back.
             return False
         return True
+
+    def _choices(self, unit_id: str) -> list[str]:
+        label = self.judge(unit_id)
+        return label.split(label_sets.SEPARATOR) if self._codebook.is_multilabel else [label]
 
     def _signed_in(self, call: Callable[[], Any]) -> Any:
         try:

@@ -5,9 +5,13 @@ from pathlib import Path
 
 from annotator import corpus
 from annotator.errors import StudyError
+from annotator.labeling.batch_api import BatchApi
+from annotator.labeling.batched_endpoint import BatchedEndpoint
 from annotator.labeling.cache import ReplyCache
 from annotator.labeling.classifier import ClassifierAnnotator
+from annotator.labeling.endpoint import Endpoint
 from annotator.labeling.images import Images
+from annotator.labeling.keys import api_key
 from annotator.labeling.lexicon import LexiconAnnotator
 from annotator.labeling.local import TransformersAnnotator
 from annotator.labeling.openai import OpenAIAnnotator
@@ -16,19 +20,27 @@ from annotator.labeling.protocol import MachineAnnotator
 from annotator.labeling.replay import ReplayAnnotator
 from annotator.labeling.translation import TranslatingAnnotator, Translator
 from annotator.labeling.wording import prompts, variation
-from annotator.machines import LexiconMachine
-from annotator.study import Machine, OpenAIMachine, ReplayMachine, Study, TransformersMachine
+from annotator.machines import LexiconMachine, Machine, OpenAIMachine, ReplayMachine, TransformersMachine
+from annotator.study import Study
 from annotator.workspace import Workspace
 from models import embedded
 
+REPLIES = "replies.sqlite"
 OPENAI_URL = "https://api.openai.com/v1"
 
 
-def build(workspace: Workspace, machine: Machine) -> MachineAnnotator:
-    """The machine annotator a section describes. Raises StudyError where it cannot be."""
+def build(
+    workspace: Workspace, machine: Machine, *, replies: ReplyCache | None = None, ask_again: bool = False
+) -> MachineAnnotator:
+    """The machine annotator a section describes, with replies of its own if given any.
+
+    With ``ask_again``, known replies that are no labels are asked for again. Raises StudyError where it
+    cannot be.
+    """
     match machine:
         case OpenAIMachine():
-            return _translating(workspace, machine, _openai(workspace, machine))
+            own = openai(workspace, machine, replies=replies, ask_again=ask_again)
+            return _translating(workspace, machine, own)
         case TransformersMachine() if machine.is_causal:
             return _translating(workspace, machine, _causal(workspace.study, machine))
         case TransformersMachine():
@@ -84,7 +96,38 @@ def _classifier(study: Study, machine: TransformersMachine) -> ClassifierAnnotat
     )
 
 
-def _openai(workspace: Workspace, machine: OpenAIMachine) -> OpenAIAnnotator:
+def build_batched(workspace: Workspace, machine: OpenAIMachine) -> tuple[OpenAIAnnotator, BatchedEndpoint]:
+    """The annotator whose labels are paid for at the price of batches, and what it is asked through."""
+    annotator = openai(workspace, machine, endpoint_class=BatchedEndpoint, price_factor=machine.price_factor)
+    assert isinstance(annotator.endpoint, BatchedEndpoint)
+    return annotator, annotator.endpoint
+
+
+def batch_api(workspace: Workspace, machine: OpenAIMachine) -> BatchApi:
+    """The batches of the account that a section names."""
+    return BatchApi(
+        annotator=machine.name,
+        base_url=machine.base_url or OPENAI_URL,
+        api_key=api_key(machine),
+        attempts=machine.attempts,
+        local_only=workspace.study.privacy == "local_only",
+    )
+
+
+def openai(
+    workspace: Workspace,
+    machine: OpenAIMachine,
+    *,
+    replies: ReplyCache | None = None,
+    ask_again: bool = False,
+    needs_key: bool = True,
+    endpoint_class: type[Endpoint] = Endpoint,
+    price_factor: float = 1.0,
+) -> OpenAIAnnotator:
+    """The annotator of a section of kind ``openai``. Raises StudyError where it cannot be.
+
+    ``needs_key`` is false where nothing will be sent.
+    """
     codebook = workspace.study.codebook
     base_url = machine.base_url or OPENAI_URL
     if workspace.study.privacy == "local_only":
@@ -95,10 +138,10 @@ def _openai(workspace: Workspace, machine: OpenAIMachine) -> OpenAIAnnotator:
         name=machine.name,
         model=machine.model,
         base_url=base_url,
-        api_key=_api_key(machine),
+        api_key=api_key(machine) if needs_key else None,
         prompts=own,
         codebook=codebook,
-        cache=ReplyCache(workspace.folder / "replies.sqlite"),
+        cache=ReplyCache(replies_path(workspace)) if replies is None else replies,
         confidence=machine.confidence,
         variation=variation(workspace.study, machine, own),
         logprobs=machine.logprobs,
@@ -106,19 +149,28 @@ def _openai(workspace: Workspace, machine: OpenAIMachine) -> OpenAIAnnotator:
         concurrency=machine.concurrency,
         timeout=machine.timeout,
         attempts=machine.attempts,
-        price_in=machine.price_in,
-        price_out=machine.price_out,
+        requests_per_minute=machine.requests_per_minute,
+        tokens_per_minute=machine.tokens_per_minute,
+        price_in=machine.price_in * price_factor,
+        price_out=machine.price_out * price_factor,
+        max_cost=machine.max_cost,
+        ask_again=ask_again,
+        local_only=workspace.study.privacy == "local_only",
+        endpoint_class=endpoint_class,
     )
 
 
-def _api_key(machine: OpenAIMachine) -> str | None:
-    key = os.environ.get(machine.api_key_env)
-    if key is None and machine.base_url is None:
-        raise StudyError(
-            f"machine annotator '{machine.name}' needs a key",
-            hint=f"Set the environment variable {machine.api_key_env}, or name a base_url that needs none.",
-        )
-    return key
+def spent(workspace: Workspace, machine: OpenAIMachine) -> float:
+    """What the annotator's replies cost so far, at the section's prices. Makes no cache."""
+    if not replies_path(workspace).exists():
+        return 0.0
+    return openai(workspace, machine, needs_key=False).spent
+
+
+def replies_path(workspace: Workspace) -> Path:
+    """Where paid replies are kept: beside the study file, or on the disk a worker has to itself."""
+    own = os.environ.get("ANNOTATOR_REPLIES")
+    return Path(own) / f"{workspace.study_id}.sqlite" if own else workspace.folder / REPLIES
 
 
 def _model_path(study: Study, model: str) -> str:

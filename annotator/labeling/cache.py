@@ -1,31 +1,22 @@
-"""Replies that were paid for, kept so that they are never paid for again.
+"""Replies that were paid for, kept so that they are never paid for again."""
 
-One SQLite file, in write-ahead mode: any number of processes may read and write it, and a reply that was
-put is there after ``kill -9``. It needs a local disk; a network file system cannot hold it.
-"""
-
-import contextlib
 import hashlib
 import json
-import os
-import random
 import sqlite3
-import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from annotator.errors import AnnotatorError, BusyError, StudyError
+from annotator.labeling.database import Database
 
 Reply = dict[str, Any]
 
-_BUSY_SECONDS = 30.0
 _KEYS_A_QUERY = 500
-_CREATE = """
-CREATE TABLE IF NOT EXISTS replies (
-    key TEXT PRIMARY KEY, reply TEXT NOT NULL, model TEXT NOT NULL, created REAL NOT NULL
-) WITHOUT ROWID
+_SPEND = """
+INSERT INTO spent VALUES (?, ?, ?) ON CONFLICT (annotator) DO UPDATE SET
+    tokens_in = tokens_in + excluded.tokens_in, tokens_out = tokens_out + excluded.tokens_out
 """
 
 
@@ -39,28 +30,48 @@ def cache_key(**parts: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """What a reply took: tokens of the prompt and of the reply, on whose account."""
+
+    annotator: str
+    tokens_in: int
+    tokens_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The replies of one model: how many, how large (bytes), and when the first and the last came (epoch)."""
+
+    model: str
+    replies: int
+    size: int
+    oldest: float
+    newest: float
+
+
 class ReplyCache:
-    """Replies by key. Safe to share between threads and to inherit by a forked process.
+    """Replies by key, in a file any number of processes may read and write.
 
     Args:
-        path: the SQLite file; made, with its folder, when first used.
+        path: the file; made, with its folder, when first used.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
-        self._owner = 0
+        self.database = Database(path)
 
     def get(self, key: str) -> Reply | None:
         """The reply of this key, if there is one."""
-        return self.get_many([key]).get(key)
+        with self.database.connected() as connection:
+            row = connection.execute("SELECT reply FROM replies WHERE key = ?", (key,)).fetchone()
+            return None if row is None else json.loads(row[0])
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Reply]:
         """The replies there are, by key."""
         wanted = list(dict.fromkeys(keys))
         found: dict[str, Reply] = {}
-        with self._connected() as connection:
+        with self.database.connected() as connection:
             for start in range(0, len(wanted), _KEYS_A_QUERY):
                 part = wanted[start : start + _KEYS_A_QUERY]
                 marks = ",".join("?" * len(part))
@@ -68,82 +79,78 @@ class ReplyCache:
                 found.update((key, json.loads(reply)) for key, reply in rows)
         return found
 
-    def put(self, key: str, reply: Mapping[str, Any], *, model: str = "") -> None:
-        """Keep a reply; on return it is on disk. The first reply of a key stays."""
+    def put(
+        self,
+        key: str,
+        reply: Mapping[str, Any],
+        *,
+        model: str = "",
+        payment: Payment | None = None,
+        replace: bool = False,
+    ) -> None:
+        """Keep a reply and count what it took; on return both are on disk, and never one without the other.
+
+        The first reply of a key stays, unless it is to be replaced.
+        """
         row = (key, json.dumps(reply), model, time.time())
-        with self._connected() as connection:
-            connection.execute("INSERT OR IGNORE INTO replies VALUES (?, ?, ?, ?)", row)
+        with self.database.transaction() as connection:
+            connection.execute(
+                f"INSERT OR {'REPLACE' if replace else 'IGNORE'} INTO replies VALUES (?, ?, ?, ?)", row
+            )
+            if payment is not None:
+                paid = (payment.annotator, payment.tokens_in, payment.tokens_out)
+                connection.execute(_SPEND, paid)
+
+    def spent(self, annotator: str) -> tuple[int, int]:
+        """Tokens in and out of all replies this annotator ever got, pruned and replaced ones included."""
+        with self.database.connected() as connection:
+            return spent_tokens(connection, annotator)
+
+    def kept(self, model: str | None = None, before: float | None = None) -> list[Kept]:
+        """What is kept by model; only that of one model, or what came before a time, where asked."""
+        where, values = _where(model, before)
+        query = (
+            "SELECT model, count(*), sum(length(CAST(reply AS BLOB)) + length(key)), min(created), "
+            f"max(created) FROM replies {where} GROUP BY model ORDER BY model"
+        )
+        with self.database.connected() as connection:
+            return [Kept(*row) for row in connection.execute(query, values)]
+
+    def prune(self, model: str | None = None, before: float | None = None) -> int:
+        """Remove what ``kept`` shows for the same arguments, give the space back, and say how many went.
+
+        What was spent stays counted.
+        """
+        where, values = _where(model, before)
+        with self.database.connected() as connection:
+            n_gone = connection.execute(f"DELETE FROM replies {where}", values).rowcount
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return n_gone
 
     def __len__(self) -> int:
-        with self._connected() as connection:
+        with self.database.connected() as connection:
             return int(connection.execute("SELECT count(*) FROM replies").fetchone()[0])
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""
-        with self._lock:
-            if self._connection is not None and self._owner == os.getpid():
-                self._connection.close()
-            self._connection = None
+        self.database.close()
 
-    @contextlib.contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._explained():
-            if self._connection is None or self._owner != os.getpid():
-                self._connection = self._open()
-                self._owner = os.getpid()
-            yield self._connection
-
-    def _open(self) -> sqlite3.Connection:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(
-            self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
-        try:
-            _use_write_ahead_log(connection)
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute(_CREATE)
-        except sqlite3.Error:
-            connection.close()
-            raise
-        return connection
-
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turn SQLite's errors into ours."""
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                raise BusyError(
-                    f"the reply cache {self.path} has been locked for {_BUSY_SECONDS:.0f} seconds",
-                    hint="Another process is writing to it; try again when it has finished.",
-                ) from error
-            raise AnnotatorError(
-                f"the reply cache {self.path} cannot be used: {error}",
-                hint="Check that its folder can be written and the disk is not full.",
-            ) from error
-        except OSError as error:
-            raise AnnotatorError(
-                f"the reply cache {self.path} cannot be made: {error.strerror}",
-                hint="Check that its folder can be written.",
-            ) from error
-        except (sqlite3.DatabaseError, json.JSONDecodeError) as error:
-            raise StudyError(
-                f"the reply cache {self.path} is damaged: {error}",
-                hint="Move it and its -wal and -shm companions away and run again: labels already written "
-                "stay, only replies not yet in a table are asked for, and paid for, again.",
-            ) from error
+    def remove(self) -> None:
+        """Close the file and delete it with its companions."""
+        self.close()
+        for suffix in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
 
 
-def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
-    """Switch the file's mode, and wait while another process is at it, as SQLite itself does not."""
-    patience = time.monotonic() + _BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > patience:
-                raise
-            time.sleep(random.uniform(0.01, 0.05))
-        else:
-            return
+def spent_tokens(connection: sqlite3.Connection, annotator: str) -> tuple[int, int]:
+    """Tokens in and out of all replies this annotator ever got."""
+    query = "SELECT tokens_in, tokens_out FROM spent WHERE annotator = ?"
+    row = connection.execute(query, (annotator,)).fetchone()
+    return (0, 0) if row is None else (int(row[0]), int(row[1]))
+
+
+def _where(model: str | None, before: float | None) -> tuple[str, list[object]]:
+    tests = {"model = ?": model, "created < ?": before}
+    asked = {test: value for test, value in tests.items() if value is not None}
+    return (f"WHERE {' AND '.join(asked)}" if asked else ""), list(asked.values())

@@ -1,14 +1,21 @@
 """One completion of the OpenAI chat protocol, read without trusting the endpoint that sent it."""
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+_SHOWN = 500  # characters
+_MOST_TOKENS = 2**31
+_LARGEST_LOGPROB = 1e6
+
 
 class NotACompletionError(ValueError):
-    """The endpoint's body is not a chat completion."""
+    """The endpoint's body is not a chat completion. It stands in the message, from its beginning."""
+
+    def __init__(self, what: str, body: bytes | str) -> None:
+        text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
+        super().__init__(f"{what}: {text[:_SHOWN]}" if text.strip() else f"{what}, but empty")
 
 
 def _clean(text: str) -> str:
@@ -21,14 +28,15 @@ def _dict(value: object) -> dict[str, Any]:
 
 
 def _count(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
+    if not isinstance(value, int) or isinstance(value, bool):
+        return 0
+    return value if 0 <= value < _MOST_TOKENS else 0
 
 
 def _content(content: object) -> str:
     """The text of a message, which some endpoints send in parts."""
-    if isinstance(content, list):
-        return "".join(_content(_dict(part).get("text")) for part in content)
-    return _clean(content) if isinstance(content, str) else ""
+    parts = [_dict(part).get("text") for part in content] if isinstance(content, list) else [content]
+    return "".join(_clean(part) for part in parts if isinstance(part, str))
 
 
 Tokens = tuple[tuple[str, float], ...]
@@ -40,7 +48,9 @@ def _tokens(entries: object) -> Tokens:
     pairs = []
     for entry in entries if isinstance(entries, list) else ():
         token, logprob = _dict(entry).get("token"), _dict(entry).get("logprob")
-        if not isinstance(token, str) or not isinstance(logprob, int | float) or not math.isfinite(logprob):
+        if not isinstance(token, str) or not isinstance(logprob, int | float):
+            return ()
+        if not abs(logprob) <= _LARGEST_LOGPROB:
             return ()
         pairs.append((_clean(token), float(logprob)))
     return tuple(pairs)
@@ -59,7 +69,8 @@ class Completion:
 
     Attributes:
         text: the reply; empty where the model declined.
-        ending: ``stop``, ``length`` (cut by the token limit) or ``refusal`` (the model or a filter declined).
+        ending: ``stop``, ``length`` (cut by the token limit), ``refusal`` (the model declined) or
+            ``content_filter`` (the endpoint's filter did).
         tokens_in: tokens of the prompt, as billed.
         tokens_out: tokens of the reply, as billed.
         logprobs: the reply's tokens with their log-probabilities; empty where the endpoint gives none.
@@ -83,19 +94,18 @@ class Completion:
         try:
             data = _dict(json.loads(body))
         except (ValueError, RecursionError):
-            raise NotACompletionError("the endpoint's answer is not JSON") from None
+            raise NotACompletionError("the endpoint's answer is not JSON", body) from None
         choices = data.get("choices")
         choice = _dict(choices[0]) if isinstance(choices, list) and choices else {}
         message = choice.get("message")
         if not isinstance(message, dict):
-            raise NotACompletionError("the endpoint's answer is JSON, but no chat completion")
+            raise NotACompletionError("the endpoint's answer is JSON, but no chat completion", body)
         usage = _dict(data.get("usage"))
         refusal, finish = message.get("refusal"), choice.get("finish_reason")
         tokens = _dict(choice.get("logprobs")).get("content")
-        declined = bool(refusal) or finish == "content_filter"
         return cls(
             text=_content(refusal if refusal else message.get("content")),
-            ending="refusal" if declined else "length" if finish == "length" else "stop",
+            ending="refusal" if refusal else finish if finish in ("length", "content_filter") else "stop",
             tokens_in=_count(usage.get("prompt_tokens")),
             tokens_out=_count(usage.get("completion_tokens")),
             logprobs=_tokens(tokens),

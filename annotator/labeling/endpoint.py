@@ -1,30 +1,43 @@
-"""Asking an OpenAI-compatible endpoint: one boundary where its errors are sorted and requests are repeated.
-
-The ``openai`` client's own retries are off, so that a request is never repeated by two hands.
-"""
+"""Asking an OpenAI-compatible endpoint: where its errors are sorted and requests repeated."""
 
 import asyncio
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
-from annotator.errors import ServiceError, ServiceUnavailableError, StudyError
+from annotator.errors import ServiceError, ServiceUnavailableError
+from annotator.labeling import tokens
+from annotator.labeling.client import NO_KEY, Client, sound_key, sound_url
 from annotator.labeling.completion import Completion
+from annotator.labeling.database import Database
 from annotator.labeling.faults import Fault, sort_out
-from annotator.labeling.limits import LONGEST_WAIT, Streak, backoff
-from annotator.labeling.privacy import is_local, shown
+from annotator.labeling.gate import Gate
+from annotator.labeling.limits import LONGEST_WAIT, Limits, Streak, backoff
+from annotator.labeling.pace import Pace
 from annotator.labeling.prompts import Message
 
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI
-
 _PATIENCE = 20
-_CONNECT_SECONDS = 10.0
-_NO_KEY = "no-key"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked for once.
+
+    Attributes:
+        messages: the conversation so far.
+        parameters: what is sent beside model and messages.
+        longest_reply: most tokens of the reply.
+        sample: tells apart requests that are the same but to be answered anew.
+    """
+
+    messages: Sequence[Message]
+    parameters: Mapping[str, Any]
+    longest_reply: int
+    sample: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,31 +49,6 @@ class Answer:
     seconds: float
 
 
-def _sound_key(api_key: str | None) -> str:
-    """The key, or a placeholder: a missing one must not be filled from the environment by the client."""
-    key = (api_key or "").strip() or _NO_KEY
-    if not (key.isascii() and key.isprintable()) or " " in key:
-        raise StudyError(
-            "the endpoint's key holds blanks or characters that no HTTP header can carry",
-            hint="Set the environment variable again, with the key alone in it.",
-        )
-    return key
-
-
-def _sound_url(base_url: str) -> str:
-    if not base_url.startswith(("http://", "https://")):
-        raise StudyError(
-            f"base_url {shown(base_url)!r} is no web address",
-            hint="Write it in full, such as http://127.0.0.1:8000/v1.",
-        )
-    if shown(base_url) != base_url:
-        raise StudyError(
-            f"base_url {shown(base_url)} carries a user, password, query or fragment",
-            hint="Give the bare address; a secret belongs in the key's environment variable.",
-        )
-    return base_url
-
-
 class Endpoint:
     """One model at one address.
 
@@ -69,10 +57,9 @@ class Endpoint:
         model: the model's name at the endpoint.
         base_url: the address up to ``/v1``.
         api_key: the key, or None where none is needed.
-        parameters: what is sent with every request beside model and messages.
-        concurrency: most requests under way at once.
-        timeout: seconds a single request may take.
-        attempts: most tries of one request.
+        limits: what the endpoint bears.
+        database: where the pace of all processes is kept.
+        local_only: whether texts may only go to this machine or its private network.
         rng: jitter of the waiting times.
 
     Raises:
@@ -86,26 +73,32 @@ class Endpoint:
         model: str,
         base_url: str,
         api_key: str | None,
-        parameters: Mapping[str, Any],
-        concurrency: int,
-        timeout: float,
-        attempts: int,
+        limits: Limits,
+        database: Database,
+        local_only: bool = False,
         rng: np.random.Generator | None = None,
     ) -> None:
         self.calls = 0
         self._annotator = annotator
         self._model = model
-        self._base_url = _sound_url(base_url)
-        self._api_key = _sound_key(api_key)
-        self._parameters = dict(parameters)
-        self._concurrency = concurrency
-        self._timeout = timeout
-        self._attempts = attempts
+        self._base_url = sound_url(base_url)
+        self._api_key = sound_key(api_key)
+        self._limits = limits
+        self._database = database
+        self._local_only = local_only
         self._rng = rng or np.random.default_rng()
 
     async def __aenter__(self) -> Self:
-        self._client = self._connect()
-        self._gate = asyncio.Semaphore(self._concurrency)
+        self._client = Client(
+            self._base_url,
+            self._api_key,
+            self._limits,
+            local_only=self._local_only,
+            annotator=self._annotator,
+        )
+        self._gate = Gate(self._limits.concurrency)
+        self._requests = self._pace("requests", self._limits.requests_per_minute)
+        self._tokens = self._pace("tokens", self._limits.tokens_per_minute)
         self._streak = Streak(_PATIENCE)
         self._stopping = asyncio.Event()
         return self
@@ -117,32 +110,26 @@ class Endpoint:
         """Send nothing more. What is under way may still be answered, since it may have been paid for."""
         self._stopping.set()
 
-    async def ask(
-        self,
-        messages: Sequence[Message],
-        *,
-        attempts: int | None = None,
-        parameters: Mapping[str, Any] | None = None,
-    ) -> Answer:
+    async def ask(self, request: Request, *, attempts: int | None = None) -> Answer:
         """One completion, tried again where that may help (``attempts`` times at most, if given).
-
-        ``parameters`` are those of this request alone.
 
         Raises:
             ServiceUnavailableError: the endpoint as a whole does not answer.
             ServiceError: it refuses this key or model.
         """
-        most = attempts or self._attempts
+        most = attempts or self._limits.attempts
         answers_before = self._streak.answers
         attempt, seconds = 0, 0.0
         while True:
             attempt += 1
             async with self._gate:
-                if self._stopping.is_set():
-                    raise ServiceUnavailableError(f"machine annotator {self._annotator} was stopped")
+                started_in = self._gate.round
+                await self._in_turn(request)
                 started = time.perf_counter()
-                outcome = await self._send(messages, parameters or {})
+                outcome = await self._send(request)
                 seconds += time.perf_counter() - started
+            is_turned_away = isinstance(outcome, Fault) and outcome.is_turned_away
+            self._gate.note(started_in, turned_away=is_turned_away)
             if isinstance(outcome, Completion):
                 self._streak.answered()
                 return Answer(outcome, attempt, seconds)
@@ -150,22 +137,37 @@ class Endpoint:
                 raise ServiceError(self._about(outcome), hint=outcome.hint)
             if not outcome.retryable or attempt == most:
                 break
-            wait = self._wait(outcome, attempt)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), wait)
+            await self._sleep(self._wait(outcome, attempt))
         self._judge(outcome, answered_meanwhile=self._streak.answers > answers_before)
         return Answer(outcome, attempt, seconds)
 
-    async def _send(self, messages: Sequence[Message], more: Mapping[str, Any]) -> Completion | Fault:
+    async def _in_turn(self, request: Request) -> None:
+        """Wait until the pace allows this request. Raises ServiceUnavailableError when stopped meanwhile."""
+        await self._requests.take()
+        await self._tokens.take(_expected(request))
+        if self._stopping.is_set():
+            raise ServiceUnavailableError(f"machine annotator {self._annotator} was stopped")
+
+    async def _sleep(self, seconds: float) -> None:
+        """Wait, but not longer than until the end."""
+        if seconds > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), seconds)
+
+    async def _send(self, request: Request) -> Completion | Fault:
         self.calls += 1
-        parameters = {**self._parameters, **more}
+        self._client.open()
+        body = {"model": self._model, "messages": list(request.messages), **request.parameters}
         try:
-            async with asyncio.timeout(self._timeout):
-                create: Any = self._client.chat.completions.with_raw_response.create
-                response = await create(model=self._model, messages=list(messages), **parameters)
-            return Completion.read(self._redacted(response.content.decode("utf-8", "replace")))
+            async with asyncio.timeout(self._limits.timeout):
+                said = await self._client.complete(body)
+            completion = Completion.read(self._redacted(said.decode("utf-8", "replace")))
         except Exception as error:
             return sort_out(error, self._redacted)
+        used = completion.tokens_in + completion.tokens_out
+        if used:
+            self._tokens.correct(used - _expected(request))
+        return completion
 
     def _wait(self, fault: Fault, attempt: int) -> float:
         asked = fault.retry_after
@@ -202,25 +204,12 @@ class Endpoint:
         return f"machine annotator {self._annotator} at {self._base_url}: {fault.message}"
 
     def _redacted(self, text: str) -> str:
-        return text if self._api_key == _NO_KEY else text.replace(self._api_key, "[key]")
+        return text if self._api_key == NO_KEY else text.replace(self._api_key, "[key]")
 
-    def _connect(self) -> "AsyncOpenAI":
-        """A client that follows no redirects (texts go to the named address only) and retries nothing."""
-        from httpx2 import Limits  # noqa: PLC0415
-        from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Timeout  # noqa: PLC0415 (slow to import)
+    def _pace(self, what: str, per_minute: float | None) -> Pace:
+        return Pace(self._database, f"{self._annotator} {what}", per_minute, self._sleep)
 
-        timeout = Timeout(self._timeout, connect=min(self._timeout, _CONNECT_SECONDS), pool=None)
-        limits = Limits(max_connections=self._concurrency, max_keepalive_connections=self._concurrency)
-        http_client = DefaultAsyncHttpxClient(
-            limits=limits,
-            timeout=timeout,
-            follow_redirects=False,
-            trust_env=not is_local(self._base_url),  # no proxy between this machine and itself
-        )
-        return AsyncOpenAI(
-            api_key=self._api_key,
-            base_url=self._base_url,
-            timeout=timeout,
-            max_retries=0,
-            http_client=http_client,
-        )
+
+def _expected(request: Request) -> float:
+    """Tokens of prompt and reply together, as far as can be told before."""
+    return tokens.about(request.messages) + request.longest_reply

@@ -35,6 +35,7 @@ class Fault:
     message: str
     hint: str | None = None
     retry_after: float | None = None
+    http_status: int | None = None
 
     @property
     def retryable(self) -> bool:
@@ -44,13 +45,17 @@ class Fault:
     @property
     def status(self) -> Status:
         """What the unit's row says."""
-        match self.kind:
-            case "timeout":
-                return "timeout"
-            case "garbage":
-                return "unparsable"
-            case _:
-                return "error"
+        if self.kind == "timeout":
+            return "timeout"
+        if self.kind == "garbage":
+            return "unparsable"
+        family = (self.http_status or 0) // 100
+        return "http_4xx" if family == 4 else "http_5xx" if family == 5 else "error"
+
+    @property
+    def is_turned_away(self) -> bool:
+        """Whether the endpoint has too much to do, or this key asked too much of it."""
+        return self.http_status in (429, 503, 529)
 
 
 def sort_out(error: Exception, redact: Callable[[str], str]) -> Completion | Fault:
@@ -61,7 +66,7 @@ def sort_out(error: Exception, redact: Callable[[str], str]) -> Completion | Fau
     import openai  # noqa: PLC0415 (slow to import)
 
     if isinstance(error, NotACompletionError):
-        return Fault("garbage", str(error))
+        return Fault("garbage", _clip(str(error)))
     if isinstance(error, TimeoutError | openai.APITimeoutError | openai.APIConnectionError):
         return _no_answer(error)
     if isinstance(error, openai.APIStatusError):
@@ -88,14 +93,18 @@ def _status(error: Any, redact: Callable[[str], str]) -> Completion | Fault:
     code, status = str(error.code), error.status_code
     message = f"HTTP {status}: {_clip(redact(_said(error)))}"
     if code in _FILTER_CODES or (status == 400 and "content_filter" in message):
-        return Completion(text=message, ending="refusal")
-    if code == "insufficient_quota":
-        return Fault("fatal", message, hint=_HINTS[402])
-    if status in _HINTS:
-        return Fault("fatal", message, hint=_HINTS[status])
+        return Completion(text=message, ending="content_filter")
+    wait = retry_after(error.response.headers.get("retry-after")) if status in _BUSY_CODES else None
+    hint = _HINTS[402] if code == "insufficient_quota" else _HINTS.get(status)
+    return Fault(_kind(status, hint), message, hint=hint, retry_after=wait, http_status=status)
+
+
+def _kind(status: int, hint: str | None) -> Kind:
+    if hint is not None:
+        return "fatal"
     if status in _BUSY_CODES:
-        return Fault("busy", message, retry_after=retry_after(error.response.headers.get("retry-after")))
-    return Fault("broken" if status >= 500 else "refused", message)
+        return "busy"
+    return "broken" if status >= 500 else "refused"
 
 
 def _said(error: Any) -> str:

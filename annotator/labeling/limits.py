@@ -1,4 +1,4 @@
-"""When to try a request again, and when to stop asking an endpoint altogether."""
+"""How much to ask of an endpoint, when to try a request again, and when to stop asking altogether."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,6 +8,25 @@ import numpy as np
 
 LONGEST_WAIT = 60.0
 """Seconds a single request waits before its next try; an endpoint that asks for more is left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an endpoint bears, as far as it is known before it is asked.
+
+    Attributes:
+        concurrency: most requests under way at once; fewer where the endpoint turns them away.
+        requests_per_minute: of all processes that share the database; None means no limit.
+        tokens_per_minute: the same for tokens of prompts and replies together.
+        timeout: seconds a single request may take, its whole answer included.
+        attempts: most tries of one request.
+    """
+
+    concurrency: int = 16
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    timeout: float = 60.0
+    attempts: int = 5
 
 
 def backoff(attempt: int, rng: np.random.Generator) -> float:

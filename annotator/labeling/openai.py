@@ -2,22 +2,25 @@
 
 import asyncio
 import ipaddress
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import urlsplit
 
 from annotator.codebook import Codebook
 from annotator.errors import ServiceError, ServiceUnavailableError
-from annotator.labeling.cache import ReplyCache, cache_key
+from annotator.labeling.cache import ReplyCache
 from annotator.labeling.completion import Completion
 from annotator.labeling.dialogue import Question, Role, Variation, begin, go_on
 from annotator.labeling.elicitation import Elicitation, Pictures
 from annotator.labeling.endpoint import Endpoint
-from annotator.labeling.faults import Fault
+from annotator.labeling.limits import Limits
 from annotator.labeling.parameters import Parameters
+from annotator.labeling.pipeline import Finished, Part, Pipeline, Tell
 from annotator.labeling.prompts import Prompts
 from annotator.labeling.protocol import Confidence, MachineLabel, Unit
-from annotator.labeling.reading import Outcome, Reply
+from annotator.labeling.reading import Outcome, Reply, read_label
+from annotator.labeling.rehearsal import Rehearsal
+from annotator.labeling.replies import Answering, Asking, Replies
+from annotator.labeling.spending import Spending
 
 OPENAI_URL = "https://api.openai.com/v1"
 
@@ -45,10 +48,16 @@ class OpenAIAnnotator:
         concurrency: most requests under way at once.
         timeout: seconds a single request may take.
         attempts: most tries of one request.
+        requests_per_minute: most requests a minute; None means no limit.
+        tokens_per_minute: most tokens a minute, of prompts and replies together; None means no limit.
         temperature: sampling temperature; None leaves it to the endpoint.
         max_tokens: most tokens of one reply.
         price_in: price of a million prompt tokens.
         price_out: price of a million reply tokens.
+        max_cost: most that may be spent; None means no cap.
+        ask_again: where a known reply is no label, ask again.
+        local_only: whether texts may only go to this machine or its private network.
+        endpoint_class: how the endpoint is asked: request by request, or by batches.
 
     Raises:
         StudyError: the key or the address cannot be used.
@@ -71,10 +80,16 @@ class OpenAIAnnotator:
         concurrency: int = 16,
         timeout: float = 60.0,
         attempts: int = 5,
+        requests_per_minute: float | None = None,
+        tokens_per_minute: float | None = None,
         temperature: float | None = 0.0,
         max_tokens: int = 32,
         price_in: float = 0.0,
         price_out: float = 0.0,
+        max_cost: float | None = None,
+        ask_again: bool = False,
+        local_only: bool = False,
+        endpoint_class: type[Endpoint] = Endpoint,
     ) -> None:
         self.name = name
         self._model = model
@@ -83,6 +98,8 @@ class OpenAIAnnotator:
         self._cache = cache
         self._concurrency = concurrency
         self._prices = (price_in / 1e6, price_out / 1e6)
+        self._max_cost = max_cost
+        self._ask_again = ask_again
         self._parameters = Parameters(
             limit="max_completion_tokens" if self._base_url == OPENAI_URL else "max_tokens",
             max_tokens=max_tokens,
@@ -91,21 +108,25 @@ class OpenAIAnnotator:
             logprobs=logprobs or confidence == "logprob",
             codebook=codebook,
         )
-        self._endpoint = Endpoint(
+        self.endpoint = endpoint_class(
             annotator=name,
             model=model,
             base_url=self._base_url,
             api_key=api_key,
-            parameters={},
-            concurrency=concurrency,
-            timeout=timeout,
-            attempts=attempts,
+            limits=Limits(concurrency, requests_per_minute, tokens_per_minute, timeout, attempts),
+            database=cache.database,
+            local_only=local_only,
         )
 
     @property
     def calls(self) -> int:
         """Requests sent to the endpoint so far, tries that failed included."""
-        return self._endpoint.calls
+        return self.endpoint.calls
+
+    @property
+    def spent(self) -> float:
+        """What this annotator's replies cost so far, in this study."""
+        return self._spending(None).spent
 
     def label(self, units: Sequence[Unit]) -> list[MachineLabel]:
         """One row a unit, in the same order.
@@ -114,9 +135,23 @@ class OpenAIAnnotator:
             ServiceUnavailableError: the endpoint as a whole does not answer; replies received are kept.
             ServiceError: it refuses the key or the model.
         """
-        if not units:
-            return []
-        return asyncio.run(self._label(units))
+        rows: list[MachineLabel] = []
+        self.label_parts([(0, units)], lambda _, labelled: rows.extend(labelled))
+        return rows
+
+    def label_parts(self, parts: Iterable[Part], finished: Finished, tell: Tell = lambda _: None) -> None:
+        """Label parts of a corpus without a pause between them; each is handed on when it is whole.
+
+        Raises:
+            ServiceUnavailableError: the endpoint as a whole does not answer; replies received are kept.
+            ServiceError: it refuses the key or the model.
+            SpendingCapError: ``max_cost`` leaves no room for another request.
+        """
+        asyncio.run(self._label(parts, finished, tell))
+
+    def rehearse(self, units: Iterable[Unit]) -> Rehearsal:
+        """Go through the labelling of these units with nothing sent and nothing kept."""
+        return asyncio.run(self._rehearse(units))
 
     def check(self) -> str:
         """Send one tiny request and say that it was answered.
@@ -138,83 +173,64 @@ class OpenAIAnnotator:
         raise ServiceError(message, hint=self._parameters.hint(role))
 
     async def _try_once(self, question: Question) -> Outcome:
-        async with self._endpoint:
-            parameters = self._parameters.of(question)
-            return (await self._endpoint.ask(question.messages, attempts=1, parameters=parameters)).outcome
+        async with self.endpoint:
+            return (await self.endpoint.ask(self._parameters.request(question), attempts=1)).outcome
 
-    async def _label(self, units: Sequence[Unit]) -> list[MachineLabel]:
-        payers: dict[object, Unit] = {}
-        keys = [self._asked.same(unit) for unit in units]
-        for key, unit in zip(keys, units, strict=True):
-            payers.setdefault(key, unit)
-        under_way = asyncio.Semaphore(4 * self._concurrency)
+    async def _label(self, parts: Iterable[Part], finished: Finished, tell: Tell) -> None:
+        replies = self._replies(Asking(self.endpoint))
+        pipeline = Pipeline(lambda unit: self._row(unit, replies), finished, tell, 4 * self._concurrency)
+        async with self.endpoint:
+            await pipeline.run(parts, self.endpoint.stop)
 
-        async def row(unit: Unit) -> MachineLabel:
-            async with under_way:
-                return await self._row(unit)
+    async def _rehearse(self, units: Iterable[Unit]) -> Rehearsal:
+        rehearsal = Rehearsal(self._asked.codebook)
+        replies = self._replies(rehearsal, keep=False)
+        for unit in units:
+            await self._row(unit, replies)
+        return rehearsal
 
-        async with self._endpoint:
-            tasks = {key: asyncio.create_task(row(unit)) for key, unit in payers.items()}
-            try:
-                await asyncio.gather(*tasks.values())
-            except Exception:
-                self._endpoint.stop()
-                raise
-            except asyncio.CancelledError:
-                for task in tasks.values():
-                    task.cancel()
-                raise
-            finally:
-                await asyncio.gather(*tasks.values(), return_exceptions=True)
-        rows = {key: task.result() for key, task in tasks.items()}
-        return [_of(unit, rows[key]) for key, unit in zip(keys, units, strict=True)]
+    def _replies(self, source: Answering, *, keep: bool = True) -> Replies:
+        return Replies(
+            source,
+            self._cache,
+            self._spending(self._max_cost if keep else None),
+            model=self._model,
+            parameters=self._parameters,
+            depends_on={"kind": "openai", "endpoint": _place(self._base_url), "model": self._model},
+            ask_again=self._ask_again,
+            keep=keep,
+        )
 
-    async def _row(self, unit: Unit) -> MachineLabel:
+    def _spending(self, cap: float | None) -> Spending:
+        price_in, price_out = self._prices
+        return Spending(self._cache, self.name, price_in=price_in, price_out=price_out, cap=cap)
+
+    async def _row(self, unit: Unit, known: Replies) -> MachineLabel:
         """Lead the dialogue about one unit; questions that do not wait for each other go out together."""
         dialogue = self._asked.dialogue(unit)
         step = await asyncio.to_thread(begin, dialogue) if unit.image else begin(dialogue)
         while not isinstance(step, MachineLabel):
-            step = go_on(dialogue, await self._replies(unit, step))
+            step = go_on(dialogue, await self._all(unit, step, known))
         return step
 
-    async def _replies(self, unit: Unit, questions: Sequence[Question]) -> list[Reply]:
+    async def _all(self, unit: Unit, questions: Sequence[Question], known: Replies) -> list[Reply]:
         """All replies; where a question fails for good, the others are waited for, since they may be paid."""
         if len(questions) == 1:
-            return [await self._reply(unit, questions[0])]
-        asked = (self._reply(unit, question) for question in questions)
+            (only,) = questions
+            return [await known.reply(unit.unit_id, only, self._usable(only))]
+        asked = (known.reply(unit.unit_id, each, self._usable(each)) for each in questions)
         found = await asyncio.gather(*asked, return_exceptions=True)
-        replies = [reply for reply in found if isinstance(reply, Reply)]
         for failure in found:
             if isinstance(failure, BaseException):
                 raise failure
-        return replies
+        return [reply for reply in found if isinstance(reply, Reply)]
 
-    async def _reply(self, unit: Unit, question: Question) -> Reply:
-        """The reply to a question: a known one, or a new one that is kept before it is used."""
-        parameters = self._parameters.of(question)
-        key = cache_key(
-            kind="openai",
-            endpoint=_place(self._base_url),
-            model=self._model,
-            parameters=parameters,
-            messages=question.messages,
-            **({} if question.sample is None else {"sample": question.sample}),
-        )
-        kept = self._cache.get(key)
-        if kept is not None:
-            completion = Completion.from_dict(kept["completion"])
-            cost = self._cost(completion) if kept["unit_id"] == unit.unit_id else 0.0
-            return Reply(completion, attempts=0, seconds=0.0, cost=cost)
-        answer = await self._endpoint.ask(question.messages, parameters=parameters)
-        if isinstance(answer.outcome, Fault):
-            return Reply(answer.outcome, answer.attempts, answer.seconds)
-        reply = {"completion": answer.outcome.to_dict(), "unit_id": unit.unit_id}
-        self._cache.put(key, reply, model=self._model)
-        return Reply(answer.outcome, answer.attempts, answer.seconds, self._cost(answer.outcome))
-
-    def _cost(self, completion: Completion) -> float:
-        price_in, price_out = self._prices
-        return completion.tokens_in * price_in + completion.tokens_out * price_out
+    def _usable(self, question: Question) -> Callable[[Completion], bool]:
+        """Whether a known reply says what was asked for; that to a second question always does."""
+        codebook, as_json = self._asked.codebook, self._asked.as_json
+        if question.role == "confidence":
+            return lambda _: True
+        return lambda completion: read_label(completion, codebook, as_json=as_json).status == "ok"
 
 
 def _place(base_url: str) -> str:
@@ -225,10 +241,3 @@ def _place(base_url: str) -> str:
     except ValueError:
         here = host == "localhost"
     return "this machine" if here else base_url.rstrip("/")
-
-
-def _of(unit: Unit, row: MachineLabel) -> MachineLabel:
-    """The row of another unit with the same text, which cost nothing more."""
-    if row.unit_id == unit.unit_id:
-        return row
-    return replace(row, unit_id=unit.unit_id, cost=0.0, seconds=0.0, attempts=0)

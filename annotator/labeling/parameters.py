@@ -7,6 +7,7 @@ from typing import Any
 from annotator.codebook import Codebook
 from annotator.labeling import structured
 from annotator.labeling.dialogue import Question, Role
+from annotator.labeling.endpoint import Request
 
 _ALTERNATIVES = 5  # the likeliest tokens of each place: more are refused by some endpoints
 
@@ -53,6 +54,11 @@ class Parameters:
         if self.logprobs and role != "confidence":
             parameters |= {"logprobs": True, "top_logprobs": _ALTERNATIVES}
         return parameters
+
+    def request(self, question: Question) -> Request:
+        """The question as an endpoint is asked it."""
+        parameters = self.of(question)
+        return Request(question.messages, parameters, int(parameters[self.limit]), question.sample)
 
     def hint(self, role: Role) -> str:
         """What to try where the endpoint refuses a request."""

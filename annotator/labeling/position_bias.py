@@ -69,11 +69,10 @@ def position_bias(answers: BoolArray, place: IntArray) -> PositionBias:
     n_answers = round(float(counts.sum()))
     has_moved = (answers != answers[:, :1]).any(axis=(1, 2))
     excess, covariance = _against_chance(answers[has_moved].astype(float), at)
-    values, vectors = np.linalg.eigh(covariance)
-    # Places add up to all answers: one direction has no variance but for rounding.
-    is_free = values > _ROUNDING * max(values.max(), 1.0)
-    rank = int(is_free.sum())
-    chi_square = float(((excess @ vectors)[is_free] ** 2 / values[is_free]).sum()) if rank else np.nan
+    # Places add up to all answers, so that the covariance is singular but for rounding.
+    rank = int(np.linalg.matrix_rank(covariance, rtol=_ROUNDING, hermitian=True)) if has_moved.any() else 0
+    inverse = np.linalg.pinv(covariance, rcond=_ROUNDING, hermitian=True)
+    chi_square = float(excess @ inverse @ excess) if rank else np.nan
     total = max(n_answers, 1)
     return PositionBias(
         share=counts / total,

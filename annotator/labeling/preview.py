@@ -9,8 +9,7 @@ from annotator.errors import StudyError
 from annotator.labeling.prompts import Message, Prompts
 from annotator.labeling.templating import BUILT_IN
 from annotator.labeling.wording import prompts, variation
-from annotator.machines import Elicited
-from annotator.study import Machine, TransformersMachine
+from annotator.machines import Elicited, Machine, TransformersMachine
 from annotator.workspace import CORPUS, Workspace
 
 

@@ -42,22 +42,23 @@ def is_local(url: str) -> bool:
         return False
 
 
-def refuse_remote(url: str, annotator: str | None = None) -> None:
-    """Raise unless texts sent to ``url`` stay on this machine or its private network.
+def refuse_remote(url: str, annotator: str | None = None, *, who: str = "") -> list[_Address]:
+    """The addresses of ``url``; raises unless texts sent there stay on this machine or its private network.
 
     Args:
         url: the endpoint's base URL.
         annotator: the machine annotator's name, for the message.
+        who: what it is that sends texts, where it is no machine annotator.
 
     Raises:
         StudyError: the URL has no host, or one of the host's addresses is public.
         ServiceUnavailableError: the host's name cannot be resolved.
     """
-    who = f"machine annotator {annotator}" if annotator else "the machine annotator"
+    who = who or (f"machine annotator {annotator}" if annotator else "the machine annotator")
     host = urlsplit(url).hostname
     if not host:
         raise StudyError(
-            f"{who}: base_url {shown(url)!r} names no host",
+            f"{who}: the address {shown(url)!r} names no host",
             hint="Write it in full, such as http://127.0.0.1:8000/v1.",
         )
     try:
@@ -66,13 +67,14 @@ def refuse_remote(url: str, annotator: str | None = None) -> None:
         raise ServiceUnavailableError(
             f"{who}: the host name {host} cannot be resolved",
             hint="privacy: local_only needs the address to know that texts stay here. "
-            "Check base_url and the network.",
+            "Check the address and the network.",
         ) from error
     for address in addresses:
         if not _is_near(address):
             raise StudyError(
                 f"{who} would send texts to {host} ({address}), "
                 "which is not on this machine or its private network",
-                hint="privacy is local_only: use a local endpoint or a model of kind transformers, "
+                hint="privacy is local_only: use one on this machine or its network, "
                 "or remove that key from the study file.",
             )
+    return list(dict.fromkeys(addresses))

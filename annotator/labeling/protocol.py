@@ -8,12 +8,26 @@ import pyarrow as pa
 
 from annotator.schema import MACHINE_LABELS
 
-Status = Literal["ok", "empty", "off_codebook", "unparsable", "refusal", "truncated", "timeout", "error"]
+Status = Literal[
+    "ok",
+    "empty",
+    "off_codebook",
+    "unparsable",
+    "refusal",
+    "content_filter",
+    "truncated",
+    "timeout",
+    "http_4xx",
+    "http_5xx",
+    "error",
+]
 """What became of a unit. Only ``ok`` comes with a label.
 
 ``empty``: nothing was said. ``off_codebook``: what was said names no single code. ``unparsable``: the
-endpoint sent something that is not a completion. ``refusal``: the model or a content filter declined.
-``truncated``: the reply was cut before a code was complete. ``timeout`` and ``error``: no reply at all.
+endpoint sent something that is not a completion. ``refusal``: the model declined. ``content_filter``: the
+endpoint's filter did. ``truncated``: the reply was cut before a code was complete. ``timeout``: no reply in
+time. ``http_4xx``: the endpoint did not accept the request, or had no room for it (429). ``http_5xx``: it
+failed. ``error``: no reply for another reason, such as a connection that was cut.
 """
 
 Confidence = Literal["verbalized", "structured", "logprob", "self_consistency", "prompt_agreement", "none"]
@@ -53,7 +67,7 @@ class MachineLabel:
             unit with the same text paid.
         seconds: time spent waiting for the replies in this call; 0 where they were already known.
         attempts: requests sent in this call; 0 where the replies were already known.
-        signals: everything else that may tell how sure the label is, by name (``docs/annotators.md``). A
+        signals: everything else that may tell how sure the label is, by name (``docs/labelling.md``). A
             name with a colon is a detail (``code:<name>``, ``shuffle:<order>:<name>``), any other a signal.
     """
 

@@ -41,6 +41,8 @@ def read_label(outcome: Outcome, codebook: Codebook, *, as_json: bool = False) -
     """What a reply to the question for a label says, or the status that says why it says nothing."""
     if isinstance(outcome, Fault):
         return Said(None, outcome.status)
+    if outcome.ending == "content_filter":
+        return Said(None, "content_filter")
     if as_json:
         return structured.read(outcome, codebook)
     if outcome.ending == "refusal":

@@ -6,18 +6,16 @@ from statistics import fmean
 
 import pandas as pd
 
-from annotator.codebook import Codebook
-from annotator.labeling.prompts import Message
+from annotator.coders import LabelStudioCoding
+from annotator.labeling import tokens
 from annotator.labeling.structured import most_tokens
 from annotator.labeling.wording import prompts, variation
+from annotator.machines import Machine, OpenAIMachine
 from annotator.stages.collect import stored_codes
-from annotator.study import LabelStudioCoding, Machine, OpenAIMachine, Study
+from annotator.study import Study
 from annotator.workspace import SHARD_SIZE, Workspace, codes, shard
 
 MINUTES_PER_CODE = 0.5
-CHARACTERS_A_TOKEN = 4.0
-TOKENS_A_MESSAGE = 4.0  # what chat templates put around each
-PERCENTAGE = "85%"
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class MachineCost:
     """Tokens and money of one machine annotator for the whole corpus.
 
     ``basis`` says where the tokens come from: ``replies``, ``text lengths``, or ``free`` for annotators that
-    charge nothing. ``to_come`` is the part of the cost that is not spent yet.
+    charge nothing. ``to_come`` is the part of the cost that is not spent yet, ``max_cost`` the cap on it all.
     """
 
     annotator: str
@@ -67,6 +65,7 @@ class MachineCost:
     tokens_out: float
     cost: float
     to_come: float
+    max_cost: float | None = None
 
 
 def coding(workspace: Workspace, minutes_per_code: float | None) -> Coding:
@@ -109,9 +108,10 @@ def _machine_cost(workspace: Workspace, machine: Machine, texts: "pd.Series[str]
     else:
         tokens_in, tokens_out = tokens_from_lengths(workspace.study, machine, texts[is_paid])
         spent = 0.0
-    cost = (tokens_in * machine.price_in + tokens_out * machine.price_out) / 1e6
+    cost = (tokens_in * machine.price_in + tokens_out * machine.price_out) * machine.price_factor / 1e6
     basis = "replies" if n_seen else "text lengths"
-    return MachineCost(machine.name, basis, tokens_in, tokens_out, cost, cost * (1.0 - spent))
+    to_come = cost * (1.0 - spent)
+    return MachineCost(machine.name, basis, tokens_in, tokens_out, cost, to_come, machine.max_cost)
 
 
 def tokens_from_lengths(study: Study, machine: OpenAIMachine, texts: "pd.Series[str]") -> tuple[float, float]:
@@ -124,19 +124,11 @@ def tokens_from_lengths(study: Study, machine: OpenAIMachine, texts: "pd.Series[
     own, names = prompts(study, machine), study.codebook.names
     varied = variation(study, machine, own)
     wordings = [own] * max(varied.samples, 1) + [*varied.shuffled, *varied.paraphrased]
-    reply = most_tokens(study.codebook) / 2 if machine.confidence == "structured" else _reply(study.codebook)
-    calls: list[tuple[float, float]] = [(_tokens(each.label("")), reply) for each in wordings]
+    is_structured = machine.confidence == "structured"
+    reply = most_tokens(study.codebook) / 2 if is_structured else tokens.of_a_code(names)
+    calls: list[tuple[float, float]] = [(tokens.about(each.label("")), reply) for each in wordings]
     if machine.confidence == "verbalized":
-        second = fmean(_tokens(own.confidence("", name)) for name in names)
-        calls.append((second, len(PERCENTAGE) / CHARACTERS_A_TOKEN))
-    tokens_in = sum(n_texts * fixed + length / CHARACTERS_A_TOKEN for fixed, _ in calls)
+        second = fmean(tokens.about(own.confidence("", name)) for name in names)
+        calls.append((second, tokens.of_a_percentage()))
+    tokens_in = sum(n_texts * fixed + length / tokens.CHARACTERS_A_TOKEN for fixed, _ in calls)
     return tokens_in, n_texts * sum(out for _, out in calls)
-
-
-def _tokens(messages: list[Message]) -> float:
-    characters = sum(len(message["content"]) for message in messages)
-    return characters / CHARACTERS_A_TOKEN + TOKENS_A_MESSAGE * len(messages)
-
-
-def _reply(codebook: Codebook) -> float:
-    return fmean(len(name) for name in codebook.names) / CHARACTERS_A_TOKEN

@@ -56,7 +56,7 @@ def draw_moments(weight: float, probability: FloatArray) -> FloatArray:
 
 def _planned(outlook: Outlook, sizes: Sequence[int], variance: FloatArray) -> Draws:
     weights, is_census = _weights(outlook, sizes, variance)
-    n_closed = len(outlook.rounds)
+    n_closed = len(outlook.closed)
     left: FloatArray = np.where(outlook.known, 0.0, 1.0)
     spread = np.zeros((3, outlook.n_units))
     for number, size in enumerate(sizes):
@@ -71,11 +71,11 @@ def _planned(outlook: Outlook, sizes: Sequence[int], variance: FloatArray) -> Dr
 
 def _weights(outlook: Outlook, sizes: Sequence[int], variance: FloatArray) -> tuple[FloatArray, bool]:
     """Weights of all rounds, (R,), summing to one, and whether the last one is a census."""
-    closed = [int(each.drawn.sum()) for each in outlook.rounds]
+    closed = [int(each.drawn.sum()) for each in outlook.closed]
     if sum(sizes) >= outlook.n_units - outlook.n_coded:
         last: FloatArray = np.eye(len(closed) + len(sizes))[-1]
         return last, True
     weights = planned_weights(variance, [*closed, *sizes], outlook.campaign.uniform_mix)
-    for r, each in enumerate(outlook.rounds):
+    for r, each in enumerate(outlook.closed):
         weights[r] = weights[r] if each.weight is None else each.weight
     return weights / weights.sum(), False

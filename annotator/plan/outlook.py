@@ -9,18 +9,20 @@ from annotator.inference.rectify import Round, rectify
 from annotator.sampling.campaign import (
     UNKNOWN,
     Campaign,
-    expected_codes,
-    uniform_share,
+    Expected,
+    Gold,
+    Part,
+    campaign_worth,
     worth_before_gold,
 )
-from annotator.sampling.score import Worth, worth
+from annotator.sampling.rounds import expected_codes, uniform_share
+from annotator.sampling.score import Worth
 from models.arrays import BoolArray, FloatArray, IntArray
 from models.base_rate import BaseRate, OneCoin, fit_one_coin
 from models.candidates import inside
 from models.error_map import ErrorMap
 from models.signals import Signals
 
-GOLDEN = (5.0**0.5 - 1.0) / 2.0
 MACHINE_COUNTS_AS = 100.0
 LEAST_SKILL = 0.5
 
@@ -35,48 +37,53 @@ class Spreading:
 
 @dataclass(frozen=True)
 class Outlook:
-    """What a plan starts from; N units, K codes.
+    """What a plan starts from; N units, and K codes in each part of the campaign.
 
     Attributes
     ----------
     campaign : Campaign
         With the estimands of the study.
-    prediction : (N, K) array
+    prediction : sequence of (N, K) arrays
         Expected probabilities of the codes: what the residuals of the rounds to come follow from.
-    labels : (N, K) array
+    labels : sequence of (N, K) arrays
         Labels to solve the estimands with: those of the machine, or rectified ones. Rows sum to one, entries
         may leave [0, 1].
-    gold : (N,) array of int
+    gold : sequence of (N,) arrays of int
         Human codes of the closed rounds, -1 where there is none.
-    rounds : tuple of Round
-        The closed rounds.
+    rounds : sequence of sequences of Round
+        The closed rounds of each part.
     next_round, later_rounds : Spreading
         For the next round, and for those after it.
     """
 
     campaign: Campaign
-    prediction: FloatArray
-    labels: FloatArray
-    gold: IntArray
-    rounds: tuple[Round, ...]
+    prediction: Sequence[FloatArray]
+    labels: Sequence[FloatArray]
+    gold: Gold
+    rounds: Sequence[Sequence[Round]]
     next_round: Spreading
     later_rounds: Spreading
 
     @property
     def n_units(self) -> int:
         """N, the number of units."""
-        return self.gold.size
+        return self.campaign.n_units
 
     @property
     def known(self) -> BoolArray:
         """Units that are coded, (N,)."""
-        known: BoolArray = self.gold != UNKNOWN
+        known: BoolArray = self.gold[0] != UNKNOWN
         return known
 
     @property
     def n_coded(self) -> int:
         """How many units are coded."""
         return int(self.known.sum())
+
+    @property
+    def closed(self) -> Sequence[Round]:
+        """The closed rounds as they were drawn; predictions are those of the first part."""
+        return self.rounds[0]
 
 
 def before_gold(campaign: Campaign, skill: float, budget: int) -> Outlook:
@@ -95,26 +102,33 @@ def before_gold(campaign: Campaign, skill: float, budget: int) -> Outlook:
     budget : int
         Human codes of the whole plan.
     """
-    said = campaign.signals.labels
-    counts = np.bincount(said[said >= 0], minlength=campaign.n_codes) + 0.5
-    share = counts / counts.sum()
-    prediction = inside(_one_coin(said, share, skill), BaseRate(share), budget)
-    units = np.arange(len(said))
-    first = worth_before_gold(campaign)
-    later = worth(campaign.estimands, prediction, prediction, units)
+    prediction, labels = [], []
+    for part in campaign.parts:
+        said = part.signals.labels
+        counts = np.bincount(said[said >= 0], minlength=part.n_codes) + 0.5
+        share = counts / counts.sum()
+        prediction.append(inside(_one_coin(said, share, skill), BaseRate(share), budget))
+        labels.append(_machine_labels(said, share, 1.0))
+    units = np.arange(campaign.n_units)
+    later = campaign_worth(campaign, Expected(prediction, prediction), units)[1]
     return Outlook(
         campaign=campaign,
         prediction=prediction,
-        labels=_machine_labels(said, share, 1.0),
-        gold=np.full(len(said), UNKNOWN, dtype=np.int64),
-        rounds=(),
-        next_round=_spreading(first, campaign.uniform_mix, units, len(said)),
-        later_rounds=_spreading(later, campaign.uniform_mix, units, len(said)),
+        labels=labels,
+        gold=[np.full(campaign.n_units, UNKNOWN, dtype=np.int64) for _ in campaign.parts],
+        rounds=[() for _ in campaign.parts],
+        next_round=_spreading(worth_before_gold(campaign), campaign.uniform_mix, units, units.size),
+        later_rounds=_spreading(later, campaign.uniform_mix, units, units.size),
     )
 
 
-def after_rounds(campaign: Campaign, error_map: ErrorMap, rounds: Sequence[Round], gold: IntArray) -> Outlook:
-    """The outlook after some closed rounds, from the error map on their human codes.
+def after_rounds(
+    campaign: Campaign,
+    error_maps: Sequence[ErrorMap],
+    rounds: Sequence[Sequence[Round]],
+    gold: Gold,
+) -> Outlook:
+    """The outlook after some closed rounds, from the error maps on their human codes.
 
     The rounds to come are spread as `open_later_round` would spread the next one. The estimands are solved
     with rectified labels; those of few codes are too noisy for that, so that they are averaged with the
@@ -123,61 +137,71 @@ def after_rounds(campaign: Campaign, error_map: ErrorMap, rounds: Sequence[Round
     Parameters
     ----------
     campaign : Campaign
-    error_map : ErrorMap
-        On all gold.
-    rounds : sequence of Round
-        The closed rounds, at least one. Some units must be left.
-    gold : (N,) array of int
+    error_maps : sequence of ErrorMap
+        Of each part, on all gold.
+    rounds : sequence of sequences of Round
+        The closed rounds of each part, at least one. Some units must be left.
+    gold : sequence of (N,) arrays of int
         Human codes, -1 where there is none.
     """
-    prediction = error_map.predict(campaign.signals)
-    units = np.flatnonzero(gold == UNKNOWN)
-    expected = expected_codes(error_map, prediction)
-    of_units = worth(campaign.estimands, prediction, expected, units)
-    size = min(int(rounds[-1].drawn.sum()), units.size)
-    mix, _ = uniform_share(campaign, error_map, of_units, gold, size=size, expected=expected[units])
-    spreading = _spreading(of_units, mix, units, gold.size)
+    prediction = [m.predict(part.signals) for m, part in zip(error_maps, campaign.parts, strict=True)]
+    units = np.flatnonzero(gold[0] == UNKNOWN)
+    expected = Expected(prediction, expected_codes(error_maps, prediction))
+    each, of_units = campaign_worth(campaign, expected, units)
+    size = min(int(rounds[0][-1].drawn.sum()), units.size)
+    mix, _ = uniform_share(campaign, error_maps, each, gold, size=size, expected=expected.at(units))
+    spreading = _spreading(of_units, mix, units, campaign.n_units)
     return Outlook(
         campaign=campaign,
         prediction=prediction,
-        labels=_labels(campaign, error_map, prediction, rounds, gold),
+        labels=[
+            _labels(*of_part)
+            for of_part in zip(campaign.parts, error_maps, prediction, rounds, gold, strict=True)
+        ],
         gold=gold,
-        rounds=tuple(rounds),
+        rounds=rounds,
         next_round=spreading,
         later_rounds=spreading,
     )
 
 
-def as_if_labelled(n_units: int, share: Sequence[float]) -> Signals:
-    """Signals of units nobody has labelled: labels with the given shares (K,), evenly spread over the corpus.
+def as_if_labelled(n_units: int, shares: Sequence[Sequence[float]]) -> list[Signals]:
+    """Signals of units nobody has labelled, for each part: labels with its shares (K,), evenly spread.
 
     Every stretch of the corpus gets the shares as nearly as it can, so that labels and covariates are
-    unrelated even if the corpus is sorted by one.
+    unrelated even if the corpus is sorted by one; so are the parts to each other (an additive recurrence in
+    as many dimensions, Roberts 2018; the golden ratio in one).
 
-    >>> said = as_if_labelled(1000, [0.5, 0.25, 0.25]).labels[:, 0]
+    >>> said = as_if_labelled(1000, [[0.5, 0.25, 0.25]])[0].labels[:, 0]
     >>> np.bincount(said).tolist(), np.bincount(said[:100]).tolist()
     ([500, 251, 249], [49, 27, 24])
     """
-    place = (0.5 + GOLDEN * np.arange(n_units)) % 1.0
-    edges = np.cumsum(share)[:-1] / np.sum(share)
-    labels = np.searchsorted(edges, place, side="right").astype(np.int64)
-    return Signals(labels[:, None], np.full((n_units, 1), np.nan))
+    root = 2.0
+    for _ in range(60):
+        root = (1.0 + root) ** (1.0 / (len(shares) + 1))
+    found = []
+    for j, share in enumerate(shares, start=1):
+        place = (0.5 + root**-j * np.arange(n_units)) % 1.0
+        edges = np.cumsum(share)[:-1] / np.sum(share)
+        labels = np.searchsorted(edges, place, side="right").astype(np.int64)
+        found.append(Signals(labels[:, None], np.full((n_units, 1), np.nan)))
+    return found
 
 
 def _labels(
-    campaign: Campaign, error_map: ErrorMap, prediction: FloatArray, rounds: Sequence[Round], gold: IntArray
+    part: Part, error_map: ErrorMap, prediction: FloatArray, rounds: Sequence[Round], gold: IntArray
 ) -> FloatArray:
     """Rectified labels averaged with the machine's, moved to the mean that the map gives.
 
     A machine that guesses now and then weakens every association by its skill. That is undone, but not wholly
     below a skill of one half, where little but noise would grow.
     """
-    said, coded = campaign.signals.labels, gold != UNKNOWN
+    said, coded = part.signals.labels, gold != UNKNOWN
     n_coded = int(coded.sum())
     of_each = [fit_one_coin(one[coded], gold[coded], error_map.base, np.ones(n_coded)) for one in said.T]
     skill = float(np.mean([one.skill for one in of_each]))
     of_machine = _machine_labels(said, prediction.mean(axis=0), skill / max(skill, LEAST_SKILL) ** 2)
-    rectified = rectify(rounds, gold, campaign.n_codes).labels
+    rectified = rectify(rounds, gold, part.n_codes).labels
     return (n_coded * rectified + MACHINE_COUNTS_AS * of_machine) / (n_coded + MACHINE_COUNTS_AS)
 
 

@@ -15,7 +15,7 @@ from annotator.plan.costs import Coding, MachineCost, coding, machine_costs
 from annotator.plan.knowledge import Knowledge, Prior
 from annotator.plan.widths import Width, expected_widths
 from annotator.questions import AgreementAsked, MeanAsked, QuantileAsked
-from annotator.stages.rectify import question
+from annotator.stages.rectify import study_question
 from annotator.study import Stop, Study
 from annotator.workspace import CORPUS, Workspace
 
@@ -111,9 +111,11 @@ def plan_study(workspace: Workspace, options: Options) -> Plan:
     widths = expected_widths(
         known.outlook,
         [round_sizes(budget, known.stand) for budget in budgets],
-        question(study, units),
+        study_question(study, units),
         stops=study.design.stop is not None,
     )
+    place = {asked.name: position for position, asked in enumerate(study.estimands)}
+    widths.sort(key=lambda width: place[width.estimand])
     return Plan(
         study=study,
         n_units=len(units),
@@ -141,16 +143,22 @@ def _prior(study: Study, options: Options) -> Prior:
             f"--minutes-per-code {options.minutes_per_code:g} is no time",
             hint="Give a positive number, for example --minutes-per-code 0.5",
         )
+    is_set = study.codebook.is_multilabel
     if options.shares is None:
-        return Prior(skill, [1.0 / len(names)] * len(names))
+        return Prior(skill, [0.5 if is_set else 1.0 / len(names)] * len(names))
     shares = list(options.shares)
-    are_shares = all(0 < share < 1 for share in shares) and math.isclose(sum(shares), 1.0, abs_tol=0.01)
-    if len(shares) != len(names) or not are_shares:
+    are_shares = all(0 < share < 1 for share in shares)
+    if len(shares) != len(names) or not are_shares or not (is_set or _add_up(shares)):
+        together = "between 0 and 1" if is_set else "together they are 1"
         raise StudyError(
             f"--shares {','.join(f'{share:g}' for share in shares)} are not the shares of {len(names)} codes",
-            hint=f"Give one positive number for each of {', '.join(names)}; together they are 1.",
+            hint=f"Give one positive number for each of {', '.join(names)}; {together}.",
         )
-    return Prior(skill, [share / sum(shares) for share in shares])
+    return Prior(skill, shares if is_set else [share / sum(shares) for share in shares])
+
+
+def _add_up(shares: Sequence[float]) -> bool:
+    return math.isclose(sum(shares), 1.0, abs_tol=0.01)
 
 
 def _remarks(study: Study, known: Knowledge, widths: Sequence[Width], options: Options) -> Iterator[str]:

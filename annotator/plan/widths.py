@@ -12,12 +12,14 @@ from annotator.inference.estimands.agreement import Agreement
 from annotator.inference.estimands.subset import Subset
 from annotator.inference.estimate import Answer, Estimate, Question, estimates, refused_estimate
 from annotator.inference.moments import Moments
-from annotator.inference.rectify import UNKNOWN, rectify
+from annotator.inference.rectify import UNKNOWN, Round, rectify
 from annotator.inference.stretches import stretches
 from annotator.inference.variance import PRIOR_DEGREES_OF_FREEDOM, DesignVariance, design_variances
 from annotator.plan.draws import Draws, draw_moments, planned_draws
 from annotator.plan.outlook import Outlook
-from models.arrays import FloatArray
+from annotator.sampling.campaign import Inquiry
+from annotator.sampling.rounds import combined_rounds
+from models.arrays import FloatArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,32 @@ def expected_widths(
     list of Width, by estimand, then value, then plan.
     """
     draws = planned_draws(outlook, plans)
-    questions = [replace(question, planned_labels=d.budget if stops else None) for d in draws]
-    pairs = list(zip(draws, questions, strict=True))
-    return [width for estimand in outlook.campaign.estimands for width in _of(outlook, estimand, pairs)]
+    found = []
+    for inquiry in outlook.campaign.inquiries:
+        asked = replace(question, codes=inquiry.codes)
+        pairs = [(d, replace(asked, planned_labels=d.budget if stops else None)) for d in draws]
+        view = _View.of(outlook, inquiry)
+        found += [width for estimand in inquiry.estimands for width in _of(view, estimand, pairs)]
+    return found
+
+
+@dataclass(frozen=True)
+class _View:
+    """The outlook of one inquiry's answers, K of them: arrays (N, K), and its closed rounds and gold."""
+
+    prediction: FloatArray
+    labels: FloatArray
+    gold: IntArray
+    rounds: Sequence[Round]
+
+    @classmethod
+    def of(cls, outlook: Outlook, inquiry: Inquiry) -> "_View":
+        return cls(
+            inquiry.expected(outlook.prediction),
+            inquiry.expected(outlook.labels),
+            outlook.campaign.combined(inquiry, outlook.gold),
+            combined_rounds(inquiry, outlook.rounds),
+        )
 
 
 @dataclass(frozen=True)
@@ -79,7 +104,7 @@ class _Solved:
     labels: FloatArray
 
     @classmethod
-    def of(cls, estimand: Estimand, outlook: Outlook) -> "_Solved":
+    def of(cls, estimand: Estimand, outlook: _View) -> "_Solved":
         """Agreement needs to know how often the machine errs; so do few codes that leave no other answer."""
         if not _is_agreement(estimand):
             with suppress(NotEstimableError):
@@ -92,7 +117,7 @@ class _Solved:
         return estimates(answer, design, question)[0]
 
 
-def _of(outlook: Outlook, estimand: Estimand, pairs: Sequence[tuple[Draws, Question]]) -> Iterator[Width]:
+def _of(outlook: _View, estimand: Estimand, pairs: Sequence[tuple[Draws, Question]]) -> Iterator[Width]:
     try:
         solved = _Solved.of(estimand, outlook)
     except EstimateRefusedError as error:
@@ -108,7 +133,7 @@ def _of(outlook: Outlook, estimand: Estimand, pairs: Sequence[tuple[Draws, Quest
         for b, (draws, question) in enumerate(pairs):
             shown = [each[t].weighted(float(w)) for w, each in zip(draws.closed_weights, closed, strict=True)]
             ours = _designed(sum(shown, to_come[b]), float(draws.coded[support].sum()))
-            human = _designed(random[b], draws.budget * support.size / outlook.n_units)
+            human = _designed(random[b], draws.budget * support.size / outlook.gold.size)
             yield _width(
                 solved.estimate(t, ours, draws.budget, question),
                 solved.estimate(t, human, draws.budget, question),
@@ -120,12 +145,12 @@ def _is_agreement(estimand: Estimand) -> bool:
     return isinstance(estimand.estimand if isinstance(estimand, Subset) else estimand, Agreement)
 
 
-def _closed_rounds(outlook: Outlook, solution: Solution) -> list[list[Moments]]:
+def _closed_rounds(outlook: _View, solution: Solution) -> list[list[Moments]]:
     """The moments that each closed round shows of each value, as if it were the only one."""
     found = []
     for each in outlook.rounds:
         gold = np.where(each.known | each.drawn, outlook.gold, UNKNOWN)
-        alone = rectify([each], gold, outlook.campaign.n_codes)
+        alone = rectify([each], gold, outlook.prediction.shape[1])
         found.append([_of_design(d) for d in design_variances(alone, solution, outlook.prediction)])
     return found
 
@@ -136,7 +161,7 @@ def _of_design(design: DesignVariance) -> Moments:
 
 
 def _moments(
-    outlook: Outlook, solved: _Solved, t: int, draws: Sequence[Draws]
+    outlook: _View, solved: _Solved, t: int, draws: Sequence[Draws]
 ) -> tuple[list[Moments], list[Moments]]:
     """The moments of the error of value t that the rounds to come add, and those of simple random samples."""
     units = solved.solution.support(t)
@@ -152,7 +177,7 @@ def _moments(
             planned[b] += (each.spread[:, part] * central).sum(axis=1)
     # Labels may be negative; without the machine the variance is no smaller than with it.
     raw[0] = max(raw[0], residual)
-    uniform = draw_moments(1.0, np.array([min(each.budget / outlook.n_units, 1.0) for each in draws]))
+    uniform = draw_moments(1.0, np.array([min(each.budget / outlook.gold.size, 1.0) for each in draws]))
     return [_as_moments(row) for row in planned], [_as_moments(row) for row in uniform.T * raw]
 
 

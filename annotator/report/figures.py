@@ -1,6 +1,7 @@
 """The pictures of the report, as SVG text that stands in the page."""
 
 import io
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -125,6 +126,35 @@ def reliability_diagram(calibration: Calibration) -> str:
         axis.set_ylabel("share coded so by people")
         axis.legend(frameon=False, loc="upper left")
         return _svg(figure, "Reliability diagram of the confidence-to-error map")
+
+
+def agreement_by_round(rows: pd.DataFrame, names: Mapping[str, str], bounds: Sequence[float]) -> str:
+    """Agreement between people in each round, a series a statistic, with lines at ``bounds``."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(6.4, 2.9), layout="constrained")
+        axis = figure.subplots()
+        for bound in bounds:
+            axis.axhline(bound, color=QUIET, linewidth=0.8, linestyle=":")
+            axis.annotate(f"{bound:.3f}", (1.01, bound), xycoords=("axes fraction", "data"), color=QUIET)
+        shifts = (-0.06, 0.06)
+        for (statistic, mine), colour, shift in zip(
+            rows.groupby("statistic"), (OURS, HUMAN), shifts, strict=False
+        ):
+            axis.errorbar(
+                mine["round"] + shift,
+                mine["value"],
+                yerr=[mine["value"] - mine["ci_low"], mine["ci_high"] - mine["value"]],
+                fmt="o",
+                markersize=4,
+                capsize=2.5,
+                color=colour,
+                label=names[str(statistic)],
+            )
+        axis.set_xticks(sorted(rows["round"].unique()))
+        axis.set_xlabel("round")
+        axis.set_ylabel("agreement, weighted to the corpus")
+        figure.legend(loc="outside lower center", ncols=2, frameon=False)
+        return _svg(figure, "Agreement between people in each round")
 
 
 def _svg(figure: Figure, title: str) -> str:

@@ -1,6 +1,7 @@
 """The report: one self-contained HTML page that says what was found, how, and at what cost."""
 
 import math
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -9,12 +10,17 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from annotator import __version__, evidence
+from annotator.coding.effort import effort
 from annotator.questions import Asked, MeanAsked
 from annotator.report import figures
 from annotator.report.position_bias import measured
+from annotator.report.reliability import section
 from annotator.seeds import generator
+from annotator.stages import canary
 from annotator.stages.collect import stored_codes
+from annotator.stages.reliability import reliability
 from annotator.workspace import CORPUS, ESTIMATES, Workspace, gold, ledger
+from models.arrays import IntArray
 from models.calibration import CalibrationIntervals, calibration_intervals
 from models.error_map import ErrorMap
 
@@ -29,11 +35,12 @@ FLAGS = {
 }
 
 
-def page(workspace: Workspace, n_rounds: int, error_map: ErrorMap) -> str:
-    """The report as of ``n_rounds`` closed rounds, as HTML text."""
+def page(workspace: Workspace, n_rounds: int, error_maps: Sequence[ErrorMap]) -> str:
+    """The report as of ``n_rounds`` closed rounds, as HTML text; ``error_maps`` are one a facet."""
     study = workspace.study
     estimates = workspace.store.read_frame(ESTIMATES)
-    calibration = error_map.calibration
+    asked_again = [found for found in canary.findings(workspace) if found.round_number <= n_rounds]
+    again = canary.as_frame(asked_again)
     return (
         _environment()
         .get_template("page.html.j2")
@@ -47,22 +54,40 @@ def page(workspace: Workspace, n_rounds: int, error_map: ErrorMap) -> str:
             flags={
                 flag: words for flag, words in FLAGS.items() if estimates["flags"].str.contains(flag).any()
             },
-            error_map=error_map,
-            scores=_scores(workspace, n_rounds, error_map),
-            reliability=_picture(figures.reliability_diagram(calibration)) if calibration else None,
+            maps=_maps(workspace, n_rounds, error_maps),
             rounds=[_round(workspace, number) for number in range(1, n_rounds + 1)],
             coders=_coders(workspace, n_rounds),
-            machines=[_machine(workspace, machine.name) for machine in study.machine],
+            reliability=_reliability(workspace, n_rounds),
+            machines=[_machine(workspace, machine.name, again) for machine in study.machine],
             shuffled_machines=measured(workspace),
+            canary=again.to_dict("records"),
         )
     )
 
 
-def _scores(workspace: Workspace, n_rounds: int, error_map: ErrorMap) -> CalibrationIntervals | None:
+def _maps(workspace: Workspace, n_rounds: int, error_maps: Sequence[ErrorMap]) -> list[dict[str, Any]]:
+    """The error map of each facet: its code where there are several, its scores, its reliability diagram."""
+    golds = evidence.gold_codes(workspace, n_rounds)
+    codes = workspace.study.codebook.names if len(error_maps) > 1 else [""]
+    return [
+        {
+            "code": code,
+            "error_map": error_map,
+            "scores": _scores(workspace, n_rounds, error_map, gold),
+            "picture": _picture(figures.reliability_diagram(error_map.calibration))
+            if error_map.calibration
+            else None,
+        }
+        for code, error_map, gold in zip(codes, error_maps, golds, strict=True)
+    ]
+
+
+def _scores(
+    workspace: Workspace, n_rounds: int, error_map: ErrorMap, gold: IntArray
+) -> CalibrationIntervals | None:
     """Intervals of the map's Brier score and calibration error."""
     if error_map.calibration is None:
         return None
-    gold = evidence.gold_codes(workspace, n_rounds)
     coded = gold >= 0
     return calibration_intervals(
         error_map.out_of_fold,
@@ -144,26 +169,25 @@ def _round(workspace: Workspace, number: int) -> dict[str, Any]:
     }
 
 
-def _coders(workspace: Workspace, n_rounds: int) -> list[dict[str, Any]]:
+def _coders(workspace: Workspace, n_rounds: int) -> list[dict[Any, Any]]:
     codes = pd.concat([stored_codes(workspace, number) for number in range(1, n_rounds + 1)])
-    return [
-        {
-            "coder": coder,
-            "n_coded": int((~rows["skipped"]).sum()),
-            "n_skipped": int(rows["skipped"].sum()),
-            "median_seconds": rows["lead_time"].median(),
-        }
-        for coder, rows in codes.groupby("coder")
-    ]
+    return effort(codes).to_dict("records")
 
 
-def _machine(workspace: Workspace, annotator: str) -> dict[str, Any]:
+def _reliability(workspace: Workspace, n_rounds: int) -> dict[str, Any]:
+    shown = section(reliability(workspace, n_rounds), workspace.study)
+    return {**shown, "picture": _picture(shown["picture"]) if shown["picture"] else None}
+
+
+def _machine(workspace: Workspace, annotator: str, again: pd.DataFrame) -> dict[str, Any]:
     rows = workspace.machine_labels(annotator)
+    more = again[again["annotator"] == annotator]
+    tokens = ["tokens_in", "tokens_out"]
     failed = rows.loc[rows["status"] != "ok", "status"].value_counts()
     return {
         "annotator": annotator,
         "n_labelled": int((rows["status"] == "ok").sum()),
         "failed": ", ".join(f"{count} {status}" for status, count in failed.items()) or "none",
-        "tokens": int(rows[["tokens_in", "tokens_out"]].sum().sum()),
-        "cost": float(rows["cost"].sum()),
+        "tokens": int(rows[tokens].sum().sum() + more[tokens].sum().sum()),
+        "cost": float(rows["cost"].sum() + more["cost"].sum()),
     }

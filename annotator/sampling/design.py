@@ -1,5 +1,6 @@
 """The design of a round: which eligible units can be drawn, with what probability, and which were."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -161,14 +162,18 @@ def with_picks(design: Design, picks: IntArray, worth: Picks, rng: np.random.Gen
     )
 
 
-def least_sure(prediction: FloatArray, n_picks: int, rng: np.random.Generator) -> IntArray:
+def least_sure(predictions: Sequence[FloatArray], n_picks: int, rng: np.random.Generator) -> IntArray:
     """Positions of the units (n_picks,) whose predictions (m, K) have the largest entropy, ties by lot.
 
+    The entropies of several questions about a unit add up.
+
     >>> sure = np.array([[0.9, 0.1], [0.5, 0.5], [0.4, 0.6]])
-    >>> least_sure(sure, 2, np.random.default_rng(1)).tolist()
+    >>> least_sure([sure], 2, np.random.default_rng(1)).tolist()
     [1, 2]
     """
-    entropy = -np.sum(prediction * np.log(np.maximum(prediction, 1e-300)), axis=1)
+    entropy: FloatArray = -np.sum(
+        [(of * np.log(np.maximum(of, 1e-300))).sum(axis=1) for of in predictions], axis=0
+    )
     return np.sort(np.lexsort((rng.random(entropy.size), -entropy))[:n_picks])
 
 

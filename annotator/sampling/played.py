@@ -6,57 +6,56 @@ from dataclasses import dataclass
 import numpy as np
 
 from annotator.inference.rectify import Round
-from annotator.sampling.campaign import (
-    UNKNOWN,
-    Campaign,
-    as_round,
-    fit_map,
+from annotator.sampling.campaign import UNKNOWN, Campaign, Gold, round_weights
+from annotator.sampling.rounds import (
+    as_rounds,
+    fit_maps,
     folds,
     open_first_round,
     open_later_round,
     predict_round,
-    round_weights,
 )
 from models.arrays import IntArray
 
 
 @dataclass(frozen=True)
 class Played:
-    """The rounds that were played and the gold they brought, (N,), -1 for none."""
+    """For each part of the campaign the rounds that were played and the gold they brought, (N,)."""
 
-    rounds: tuple[Round, ...]
-    gold: IntArray
+    rounds: tuple[tuple[Round, ...], ...]
+    gold: tuple[IntArray, ...]
 
 
-def play(campaign: Campaign, codes: IntArray, sizes: Sequence[int], rng: np.random.Generator) -> Played:
+def play(campaign: Campaign, codes: Gold, sizes: Sequence[int], rng: np.random.Generator) -> Played:
     """Open, code and close one round after the other, every draw and fit as in a real study.
 
     Parameters
     ----------
     campaign : Campaign
-    codes : (N,) array of int
+    codes : sequence of (N,) arrays of int
         What people would say of each unit; only drawn units are looked up.
     sizes : sequence of int
         The budget of each round. Rounds after a census are left out.
     rng : numpy.random.Generator
     """
-    n_units = codes.size
-    gold = np.full(n_units, UNKNOWN, dtype=np.int64)
+    n_units = campaign.n_units
+    gold = tuple(np.full(n_units, UNKNOWN, dtype=np.int64) for _ in codes)
     weights = round_weights(campaign, sizes)
-    rounds: list[Round] = []
+    rounds: list[tuple[Round, ...]] = []
     for number, size in enumerate(sizes, start=1):
-        known = gold >= 0
+        known = gold[0] >= 0
         if known.all():
             break
-        error_map = None
+        error_maps = None
         if number == 1:
             design = open_first_round(campaign, size, rng)
         else:
-            error_map = fit_map(campaign, gold, rng)
-            design = open_later_round(campaign, error_map, gold, size, rng)
+            error_maps = fit_maps(campaign, gold, rng)
+            design = open_later_round(campaign, error_maps, gold, size, rng)
         drawn = design.units[design.drawn]
-        gold[drawn] = codes[drawn]
+        for of_part, true in zip(gold, codes, strict=True):
+            of_part[drawn] = true[drawn]
         fold = folds(design, n_units)
-        prediction = predict_round(campaign, gold, fold=fold, error_map=error_map, rng=rng)
-        rounds.append(as_round(design, number, known, prediction, float(weights[number - 1])))
-    return Played(tuple(rounds), gold)
+        predictions = predict_round(campaign, gold, fold=fold, error_maps=error_maps, rng=rng)
+        rounds.append(as_rounds(design, number, known, predictions, float(weights[number - 1])))
+    return Played(tuple(zip(*rounds, strict=True)), gold)

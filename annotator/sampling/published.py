@@ -1,12 +1,13 @@
 """Draws of other methods, for comparison: simple random, by leverage alone, and confidence-driven."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from annotator.inference.rectify import Round
-from annotator.sampling.campaign import Campaign, worth_before_gold
+from annotator.sampling.campaign import Campaign, Gold, worth_before_gold
 from annotator.sampling.draw import draw, draw_poisson
 from annotator.sampling.robust import mixed
 from models.arrays import BoolArray, FloatArray, IntArray
@@ -21,22 +22,24 @@ LEARNING_RATE = 0.001
 MAX_DEPTH = 3
 
 
-def simple_random(n_units: int, n_codes: int, budget: int, rng: np.random.Generator) -> Round:
-    """``budget`` units without replacement, all equally likely; its predictions say nothing."""
-    drawn = draw(np.full(n_units, budget / n_units), rng)
-    return _one_round(np.full(n_units, budget / n_units), drawn, n_codes)
+Rounds = list[list[Round]]
+"""One round for each part of a campaign; its predictions say nothing."""
 
 
-def by_leverage(campaign: Campaign, budget: int, rng: np.random.Generator) -> Round:
+def simple_random(campaign: Campaign, budget: int, rng: np.random.Generator) -> Rounds:
+    """``budget`` units without replacement, all equally likely."""
+    probability = np.full(campaign.n_units, budget / campaign.n_units)
+    return _one_round(campaign, probability, draw(probability, rng))
+
+
+def by_leverage(campaign: Campaign, budget: int, rng: np.random.Generator) -> Rounds:
     """``budget`` units by their influence on the estimands alone, mixed with uniform; no machine label."""
     probability = mixed(worth_before_gold(campaign).score, budget, campaign.uniform_mix)
-    return _one_round(probability, draw(probability, rng), campaign.n_codes)
+    return _one_round(campaign, probability, draw(probability, rng))
 
 
-def confidence_driven(
-    campaign: Campaign, codes: IntArray, budget: int, rng: np.random.Generator
-) -> tuple[Round, IntArray]:
-    """The published confidence-driven draw, as one round of independent draws, and the gold it brings.
+def confidence_driven(campaign: Campaign, codes: Gold, budget: int, rng: np.random.Generator) -> Rounds:
+    """The published confidence-driven draw, as one round of independent draws.
 
     Units come in random order. The first 50 are all coded. Every 200 units a boosted regression (2,000
     rounds, learning rate 0.001, depth 3) of the squared error of the hard machine label on the machine's
@@ -48,8 +51,8 @@ def confidence_driven(
     ----------
     campaign : Campaign
         Its signals' first annotator is the machine.
-    codes : (N,) array of int
-        What people would say of each unit.
+    codes : sequence of (N,) arrays of int
+        What people would say of each unit. A machine label is wrong if any part of it is.
     budget : int
         Above 50.
     rng : numpy.random.Generator
@@ -59,11 +62,12 @@ def confidence_driven(
     Gligorić, Zrnic, Lee, Candès and Jurafsky (2025), Can unconfident LLM annotations be used for confident
     conclusions? NAACL.
     """
-    said = campaign.signals
-    n_units = said.n_units
-    squared_error = (said.labels[:, 0] != codes).astype(np.float64)
+    said = [part.signals for part in campaign.parts]
+    n_units = campaign.n_units
+    wrong = [of.labels[:, 0] != true for of, true in zip(said, codes, strict=True)]
+    squared_error = np.any(wrong, axis=0).astype(np.float64)
     leverage = np.sqrt(worth_before_gold(campaign).variance)
-    patterns, pattern = np.unique(_confidences(said), axis=0, return_inverse=True)
+    patterns, pattern = np.unique(_confidences(said[0]), axis=0, return_inverse=True)
     order = rng.permutation(n_units)
     probability, drawn = np.ones(n_units), np.zeros(n_units, dtype=bool)
     drawn[order[:BURN_IN]] = True
@@ -75,8 +79,7 @@ def confidence_driven(
         chance = (1.0 - TAU) * share * score[units] / max(float(score.mean()), 1e-300) + TAU * share
         probability[units] = np.clip(chance, 0.0, 1.0)
         drawn[units] = draw_poisson(probability[units], rng)
-    gold = np.where(drawn, codes, -1)
-    return _one_round(probability, drawn, campaign.n_codes, fixed_size=False), gold
+    return _one_round(campaign, probability, drawn, fixed_size=False)
 
 
 def coded(rounds: Sequence[Round], codes: IntArray) -> IntArray:
@@ -106,14 +109,18 @@ def _confidences(said: Signals) -> FloatArray:
     return np.where(np.isfinite(said.confidence), said.confidence, -1.0)
 
 
-def _one_round(probability: FloatArray, drawn: BoolArray, n_codes: int, *, fixed_size: bool = True) -> Round:
+def _one_round(
+    campaign: Campaign, probability: FloatArray, drawn: BoolArray, *, fixed_size: bool = True
+) -> Rounds:
     n_units = probability.size
-    return Round(
+    one = Round(
         number=1,
         known=np.zeros(n_units, dtype=bool),
         inclusion_probability=probability,
         drawn=drawn,
         stratum=np.zeros(n_units, dtype=np.int64),
-        prediction=np.full((n_units, n_codes), 1.0 / n_codes),
+        prediction=np.empty((n_units, 0)),
         fixed_size=fixed_size,
     )
+    sizes = [part.n_codes for part in campaign.parts]
+    return [[replace(one, prediction=np.full((n_units, k), 1.0 / k))] for k in sizes]

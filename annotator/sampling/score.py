@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -18,7 +19,7 @@ class Worth:
     ----------
     variance : (m,) array
         Predicted variance of a unit's contributions, summed over the estimands' values, each relative to the
-        sum over all units: the square of the score.
+        sum over all units: the square of the score. Zero where nothing is asked.
     unsolved : tuple of str
         Estimands that could not be solved on the predictions and so do not count.
     """
@@ -36,9 +37,21 @@ class Worth:
         """The predicted standard deviation, (m,)."""
         return np.sqrt(self.variance)
 
+    @classmethod
+    def together(cls, several: Sequence[Self]) -> Self:
+        """The sum, of the same units; equal for all of them if nothing that was asked can be solved."""
+        total = np.sum([one.variance for one in several], axis=0)
+        if not total.any():
+            total = np.full(total.size, 1.0 / total.size)
+        return cls(total, tuple(dict.fromkeys(name for one in several for name in one.unsolved)))
+
 
 def worth(
-    estimands: Sequence[Estimand], labels: FloatArray, prediction: FloatArray, units: IntArray
+    estimands: Sequence[Estimand],
+    labels: FloatArray,
+    prediction: FloatArray,
+    units: IntArray,
+    say: Sequence[float] | None = None,
 ) -> Worth:
     """The predicted worth of coding each of some units.
 
@@ -57,10 +70,12 @@ def worth(
         Class probabilities of every unit.
     units : (m,) array of int
         The units that can be drawn.
+    say : sequence of float, optional
+        What each estimand counts: 1 by default, less where one question makes several estimands.
     """
     total = np.zeros(units.size)
     unsolved = []
-    for estimand in estimands:
+    for estimand, weight in zip(estimands, say or [1.0] * len(estimands), strict=True):
         try:
             solution = estimand.solve(labels)
         except EstimateRefusedError:
@@ -69,9 +84,7 @@ def worth(
         wanted = [t for t, term in enumerate(solution.terms) if not term.is_nuisance]
         shares = [_relative(_spread(solution, t, prediction, units)) for t in wanted]
         if shares:
-            total += np.mean(shares, axis=0)
-    if not total.any():
-        total = np.full(units.size, 1.0 / units.size)
+            total += weight * np.mean(shares, axis=0)
     return Worth(total, tuple(unsolved))
 
 

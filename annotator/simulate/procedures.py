@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from annotator.budget import spread
-from annotator.inference.estimands import Estimand
-from annotator.inference.methods import Estimate, Question, estimate
+from annotator.campaign_estimates import campaign_estimates
+from annotator.inference.estimate import Estimate, Question
 from annotator.inference.rectify import Round
-from annotator.sampling.campaign import Campaign
+from annotator.sampling.campaign import Campaign, Gold
 from annotator.sampling.played import play
 from annotator.sampling.published import (
     BURN_IN,
@@ -33,29 +33,27 @@ class Setting:
     ----------
     campaign : Campaign
         With the estimands of the study.
-    codes : (N,) array of int
-        The human code of every unit.
+    codes : sequence of (N,) arrays of int
+        The human code of every unit, for each part.
     question : Question
     n_rounds : int
         Rounds of ``rounds``; the others draw once.
     """
 
     campaign: Campaign
-    codes: IntArray
+    codes: Gold
     question: Question
     n_rounds: int
 
-    @property
-    def estimands(self) -> Sequence[Estimand]:
-        """What is asked."""
-        return self.campaign.estimands
+    def estimate(
+        self, rounds: Sequence[Sequence[Round]], gold: Gold, methods: Sequence[str]
+    ) -> list[Estimate]:
+        """The estimates of one trial, from the rounds of each part."""
+        return campaign_estimates(self.campaign, rounds, gold, self.question, methods)
 
-    def estimate(self, rounds: Sequence[Round], gold: IntArray, methods: Sequence[str]) -> list[Estimate]:
-        """The estimates of one trial."""
-        said = self.campaign.signals.labels[:, 0]
-        return estimate(
-            rounds, gold, self.estimands, self.question, machine_labels=said, methods=list(methods)
-        )
+    def coded(self, rounds: Sequence[Sequence[Round]]) -> list[IntArray]:
+        """The codes that some rounds of each part brought."""
+        return [coded(of, codes) for of, codes in zip(rounds, self.codes, strict=True)]
 
 
 def smallest_budget(method: str, n_rounds: int) -> int:
@@ -70,9 +68,8 @@ def smallest_budget(method: str, n_rounds: int) -> int:
 def trial(setting: Setting, method: str, budget: int, rng: np.random.Generator) -> list[Estimate]:
     """Play one study by one procedure; the rows of its estimates."""
     if method in OF_SIMPLE_RANDOM:
-        n_units = setting.codes.size
-        drawn = simple_random(n_units, setting.campaign.n_codes, budget, rng)
-        return setting.estimate([drawn], coded([drawn], setting.codes), [method])
+        rounds = simple_random(setting.campaign, budget, rng)
+        return setting.estimate(rounds, setting.coded(rounds), [method])
     return _OWN_DRAW[method](setting, budget, rng)
 
 
@@ -82,14 +79,14 @@ def _rounds(setting: Setting, budget: int, rng: np.random.Generator) -> list[Est
 
 
 def _leverage_only(setting: Setting, budget: int, rng: np.random.Generator) -> list[Estimate]:
-    drawn = by_leverage(setting.campaign, budget, rng)
-    rows = setting.estimate([drawn], coded([drawn], setting.codes), ["human_only"])
+    rounds = by_leverage(setting.campaign, budget, rng)
+    rows = setting.estimate(rounds, setting.coded(rounds), ["human_only"])
     return [replace(row, method="leverage_only") for row in rows]
 
 
 def _confidence_driven(setting: Setting, budget: int, rng: np.random.Generator) -> list[Estimate]:
-    drawn, gold = confidence_driven(setting.campaign, setting.codes, budget, rng)
-    rows = setting.estimate([drawn], gold, ["ppi_plus_plus"])
+    rounds = confidence_driven(setting.campaign, setting.codes, budget, rng)
+    rows = setting.estimate(rounds, setting.coded(rounds), ["ppi_plus_plus"])
     return [replace(row, method="confidence_driven") for row in rows]
 
 

@@ -7,16 +7,18 @@ import numpy as np
 import pandas as pd
 
 from annotator import evidence, schema
+from annotator.coders import ReplayCoding
 from annotator.coding.build import build as build_coding
 from annotator.errors import StudyError
+from annotator.facets import facets
 from annotator.inference.methods import Question
+from annotator.machines import ReplayMachine
 from annotator.progress import Progress, silent
 from annotator.report.simulation_figure import simulation_figure
 from annotator.simulate.procedures import PROCEDURES, Setting, smallest_budget
 from annotator.simulate.trials import Plan, simulate
 from annotator.stages.ingest import ingest
 from annotator.stages.label import label, pending
-from annotator.study import ReplayCoding, ReplayMachine
 from annotator.workspace import CORPUS, SIMULATION, SIMULATION_FIGURE, Workspace
 from models.arrays import IntArray
 
@@ -59,19 +61,22 @@ def simulate_study(workspace: Workspace, options: Options, progress: Progress = 
 
 def _setting(workspace: Workspace, n_rounds: int) -> Setting:
     study = workspace.study
-    said = evidence.machine(workspace)
-    question = Question(study.codebook.names, study.confidence_level)
-    campaign = evidence.campaign(workspace, said, evidence.estimands(workspace))
-    return Setting(campaign, _codes(workspace), question, n_rounds)
+    return Setting(
+        campaign=evidence.campaign(workspace, evidence.machine(workspace), evidence.asked(workspace)),
+        codes=_codes(workspace),
+        question=Question(study.codebook.names, study.confidence_level),
+        n_rounds=n_rounds,
+    )
 
 
-def _codes(workspace: Workspace) -> IntArray:
-    """The human code on record of every unit, (N,). Raises CorpusError where one is missing."""
+def _codes(workspace: Workspace) -> list[IntArray]:
+    """The human code on record of every unit, (N,), for each facet. Raises CorpusError if one lacks."""
     coding = build_coding(workspace)
     coding.check()
     units = pd.DataFrame({"unit_id": workspace.units["unit_id"], "task_id": np.arange(len(workspace.units))})
     codes = coding.collect(units).set_index("unit_id")["label"]
-    return evidence.code_index(codes.loc[workspace.units["unit_id"]], workspace.study.codebook.names)
+    labels = codes.loc[workspace.units["unit_id"]]
+    return [facet.index(labels) for facet in facets(workspace.study.codebook)]
 
 
 def _prepare(workspace: Workspace, largest: int, progress: Progress) -> None:

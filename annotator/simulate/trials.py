@@ -101,18 +101,22 @@ class Truth:
 
 
 def _truths(setting: Setting) -> Iterator[Truth]:
-    labels = np.eye(setting.campaign.n_codes)[setting.codes]
-    for estimand in setting.estimands:
-        solution = estimand.solve(labels)
-        for t, term in enumerate(solution.terms):
-            value, slope = _reported(solution, t)
-            label = "" if term.label is None else setting.question.codes[term.label]
-            yield Truth(
-                (estimand.name, term.term, label, term.group),
-                value,
-                labels.shape[0] * sampling_variance(solution, t, labels),
-                slope,
-            )
+    for inquiry in setting.campaign.inquiries:
+        labels = np.eye(len(inquiry.codes))[setting.campaign.combined(inquiry, setting.codes)]
+        for estimand in inquiry.estimands:
+            yield from _truths_of(estimand.name, estimand.solve(labels), labels, inquiry.codes)
+
+
+def _truths_of(name: str, solution: Solution, labels: FloatArray, codes: Sequence[str]) -> Iterator[Truth]:
+    for t, term in enumerate(solution.terms):
+        value, slope = _reported(solution, t)
+        label = "" if term.label is None else codes[term.label]
+        yield Truth(
+            (name, term.term, label, term.group),
+            value,
+            labels.shape[0] * sampling_variance(solution, t, labels),
+            slope,
+        )
 
 
 def _reported(solution: Solution, t: int) -> tuple[float, float]:
@@ -171,7 +175,7 @@ def _figures(numbers: FloatArray, truth: Truth, budget: int, setting: Setting) -
     error = numbers[:, 0] - truth.value
     half_width = (numbers[:, 2] - numbers[:, 1]) / 2.0
     coverage = float(np.mean((numbers[:, 1] <= truth.value) & (truth.value <= numbers[:, 2])))
-    mean_square, n_units = float(np.mean(error**2)), setting.codes.size
+    mean_square, n_units = float(np.mean(error**2)), setting.campaign.n_units
     unit_variance = truth.unit_variance * truth.slope**2
     simple_random = unit_variance * (1.0 / budget - 1.0 / n_units)
     from_width = float(np.mean((half_width / quantile(setting.question.confidence_level)) ** 2))

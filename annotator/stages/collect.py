@@ -8,29 +8,59 @@ from annotator.coding import gold as gold_rules
 from annotator.coding.build import build
 from annotator.coding.protocol import CodingService
 from annotator.stages.send import send
-from annotator.workspace import Workspace, codes, nonresponse, tasks
+from annotator.workspace import Workspace, code_changes, codes, nonresponse, tasks
+
+OVERLAPPING = pd.Timedelta(minutes=10)
+"""How far back each collection looks again: clocks and transactions of others are not in order."""
 
 
 def collect(workspace: Workspace, round_number: int) -> str:
     """Write ``codes.parquet`` when there is something new. Raises ServiceError.
 
-    What was collected once stays, even if it has been deleted in the coding service since; a coder's
-    later code for the same unit takes the place of the earlier one. A task deleted by hand before its unit
-    was coded is made again.
+    What was collected once stays, even if it has been deleted in the coding service since; a coder's later
+    code for the same unit takes the place of the earlier one, which is kept in ``code_changes.parquet``. A
+    task deleted by hand before its unit was coded is made again.
+
+    Only what has changed since the last collection is fetched, and everything once more before a round is
+    complete.
     """
     service = build(workspace)
     sent = _sent(workspace, round_number, service)
+    _add(workspace, round_number, service.collect(sent, _since(stored_codes(workspace, round_number))))
+    waiting = outstanding(workspace, round_number)
+    if waiting.empty:
+        _add(workspace, round_number, service.collect(sent))
+        waiting = outstanding(workspace, round_number)
+    return f"{len(sent) - len(waiting)} of {len(sent)} units coded"
+
+
+def _since(known: pd.DataFrame) -> pd.Timestamp | None:
+    return None if known.empty else known["updated_at"].max() - OVERLAPPING
+
+
+def _add(workspace: Workspace, round_number: int, found: pd.DataFrame) -> None:
     known = stored_codes(workspace, round_number)
-    merged = merge(known, service.collect(sent))
-    if not workspace.store.exists(codes(round_number)) or not merged.equals(known):
-        workspace.write(codes(round_number), merged, schema.CODES, round=round_number)
-    n_coded = len(sent) - len(outstanding(workspace, round_number))
-    return f"{n_coded} of {len(sent)} units coded"
+    merged = merge(known, found)
+    if workspace.store.exists(codes(round_number)) and merged.equals(known):
+        return
+    _keep_replaced(workspace, round_number, replaced(known, merged))
+    workspace.write(codes(round_number), merged, schema.CODES, round=round_number)
+
+
+def _keep_replaced(workspace: Workspace, round_number: int, rows: pd.DataFrame) -> None:
+    """Written before the new codes are: after a crash in between the same rows come again, and count once."""
+    if rows.empty:
+        return
+    path = code_changes(round_number)
+    kept = [workspace.store.read_frame(path)] if workspace.store.exists(path) else []
+    history = pd.concat([*kept, rows], ignore_index=True)
+    history = history.drop_duplicates(["unit_id", "coder", "annotation_id", "updated_at"])
+    workspace.write(path, history, schema.CODES, round=round_number)
 
 
 def _sent(workspace: Workspace, round_number: int, service: CodingService) -> pd.DataFrame:
     sent = workspace.store.read_frame(tasks(round_number))
-    if set(service.missing(sent)) & set(outstanding(workspace, round_number)["unit_id"]):
+    if set(service.missing(round_number, sent)) & set(outstanding(workspace, round_number)["unit_id"]):
         send(workspace, round_number)
         sent = workspace.store.read_frame(tasks(round_number))
     return sent
@@ -51,9 +81,7 @@ def outstanding(workspace: Workspace, round_number: int) -> pd.DataFrame:
     overlap = dict(zip(sent["unit_id"], sent["overlap"], strict=True))
     if workspace.store.exists(nonresponse(round_number)):
         overlap = {}
-    return gold_rules.outstanding(
-        stored_codes(workspace, round_number), overlap, workspace.study.codebook.names
-    )
+    return gold_rules.outstanding(stored_codes(workspace, round_number), overlap, workspace.study.codebook)
 
 
 def merge(known: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
@@ -61,6 +89,16 @@ def merge(known: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
     both = pd.concat([known, _as_stored(found)], ignore_index=True)
     latest = both.drop_duplicates(["unit_id", "coder"], keep="last")
     return _as_stored(latest.sort_values(["unit_id", "coder"]))
+
+
+def replaced(known: pd.DataFrame, merged: pd.DataFrame) -> pd.DataFrame:
+    """The known rows whose coder has since said something else about the unit."""
+    said = ["label", "skipped", "cannot_code", "note"]
+    now = merged.set_index(["unit_id", "coder"])[said]
+    before = known.set_index(["unit_id", "coder"])[said]
+    differs = (before.fillna("") != now.reindex(before.index).fillna("")).any(axis=1)
+    rows: pd.DataFrame = known[differs.to_numpy()]
+    return rows
 
 
 def _as_stored(frame: pd.DataFrame) -> pd.DataFrame:

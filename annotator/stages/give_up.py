@@ -1,21 +1,19 @@
-"""Stage, on demand only: stop waiting for codes that will not come."""
+"""Drawn units that get no label: nobody coded them, or those who tried could not."""
 
 import pandas as pd
 
 from annotator import schema
+from annotator.coding import gold
 from annotator.errors import StudyError
-from annotator.stages.collect import outstanding
+from annotator.stages.collect import outstanding, stored_codes
 from annotator.workspace import Workspace, ledger, nonresponse, tasks
 
 ALL_STRATA = -1
 
 
 def give_up(workspace: Workspace, round_number: int) -> str:
-    """Write ``nonresponse.parquet``: the units that nobody coded, and the response rate of their strata.
+    """On demand only: stop waiting for codes that will not come (`leave_out`).
 
-    The round can then be closed. Its inclusion probabilities count times the response rate of the stratum, as
-    if who is coded were left to chance within it, and every estimate from then on carries the flag
-    ``nonresponse_adjusted``. Where a stratum has no code at all, one rate serves for the whole round.
     A unit with fewer coders than it was to have keeps the codes it has.
 
     Raises StudyError when nothing is outstanding, or no unit of the round was coded at all.
@@ -23,8 +21,30 @@ def give_up(workspace: Workspace, round_number: int) -> str:
     waiting = outstanding(workspace, round_number)
     if waiting.empty:
         raise StudyError(f"no code of round {round_number} is outstanding", hint="Advance without --force.")
+    lacking = waiting.loc[waiting["have"] == 0, ["unit_id", "reason"]]
+    declined = uncodable(workspace, round_number)
+    told = declined[~declined["unit_id"].isin(lacking["unit_id"])]
+    n_sent = leave_out(workspace, round_number, pd.concat([lacking, told], ignore_index=True))
+    return f"{len(lacking)} of {n_sent} units were given up: their codes are no longer waited for"
+
+
+def uncodable(workspace: Workspace, round_number: int) -> pd.DataFrame:
+    """The units of a round that coders said cannot be coded: ``unit_id, reason``."""
     sent = workspace.store.read_frame(tasks(round_number))["unit_id"]
-    lacking = waiting.loc[waiting["have"] == 0]
+    return gold.uncodable(stored_codes(workspace, round_number), sent, workspace.study.codebook)
+
+
+def leave_out(workspace: Workspace, round_number: int, lacking: pd.DataFrame) -> int:
+    """Write ``nonresponse.parquet``: the units without a label, and the response rate of their strata.
+
+    Inclusion probabilities then count times the response rate of the stratum, as if who gets a label were
+    left to chance within it, and every estimate from then on carries the flag ``nonresponse_adjusted``. Where
+    a stratum has no label at all, one rate serves for the whole round.
+
+    ``lacking`` has ``unit_id, reason``. Returns how many units were drawn. Raises StudyError if none of them
+    has a label.
+    """
+    sent = workspace.store.read_frame(tasks(round_number))["unit_id"]
     if len(lacking) == len(sent):
         raise StudyError(
             f"nobody coded any unit of round {round_number}: there is nothing to close it with",
@@ -34,15 +54,15 @@ def give_up(workspace: Workspace, round_number: int) -> str:
     stratum = rows.loc[sent, "stratum"]
     coded = pd.Series(~sent.isin(lacking["unit_id"]).to_numpy(), index=sent)
     rate = coded.groupby(stratum.to_numpy()).mean()
-    given_up = pd.DataFrame(
+    left_out = pd.DataFrame(
         {
             "unit_id": lacking["unit_id"].to_numpy(),
             "stratum": stratum.loc[lacking["unit_id"]].to_numpy(),
             "reason": lacking["reason"].to_numpy(),
         }
     )
-    given_up["response_rate"] = given_up["stratum"].map(rate)
-    if (given_up["response_rate"] == 0).any():
-        given_up["stratum"], given_up["response_rate"] = ALL_STRATA, float(coded.mean())
-    workspace.write(nonresponse(round_number), given_up, schema.NONRESPONSE, round=round_number)
-    return f"{len(given_up)} of {len(sent)} units were given up: their codes are no longer waited for"
+    left_out["response_rate"] = left_out["stratum"].map(rate)
+    if (left_out["response_rate"] == 0).any():
+        left_out["stratum"], left_out["response_rate"] = ALL_STRATA, float(coded.mean())
+    workspace.write(nonresponse(round_number), left_out, schema.NONRESPONSE, round=round_number)
+    return len(sent)

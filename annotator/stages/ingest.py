@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from annotator import corpus
 from annotator.asked import refuse_unanswerable
-from annotator.workspace import CORPUS, Workspace
+from annotator.workspace import CORPUS, ROW_GROUP, Workspace
 
 
 def ingest(workspace: Workspace) -> str:
@@ -15,6 +15,7 @@ def ingest(workspace: Workspace) -> str:
         CORPUS,
         pa.Table.from_pandas(table.units, preserve_index=False).replace_schema_metadata(None),
         workspace.provenance(study_id=workspace.study_id, n_dropped=table.n_dropped),
+        row_group_size=ROW_GROUP,
     )
     dropped = f", {table.n_dropped:,} rows left out for an empty text" if table.n_dropped else ""
     return f"{len(table.units):,} units read{dropped}"

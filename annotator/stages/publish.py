@@ -1,14 +1,16 @@
-"""Stage: the product, one row a unit in ``labels.parquet``, and the report."""
+"""Stage: the product, one row a unit in ``labels.parquet``, reliability, and the report."""
 
 import pyarrow as pa
 
 from annotator import evidence, product
 from annotator.report.page import page
+from annotator.stages import reliability
 from annotator.workspace import ESTIMATES, LABELS, REPORT, Workspace
 
 
 def publish(workspace: Workspace, n_rounds: int) -> str:
-    """Write ``report.html`` and then ``labels.parquet``, which says that both are done."""
+    """Write ``reliability.parquet``, ``report.html`` and then ``labels.parquet``: all three are done."""
+    reliability.reliability(workspace, n_rounds)
     write_report(workspace, n_rounds)
     table = pa.Table.from_pandas(product.labels(workspace, n_rounds), preserve_index=False)
     workspace.store.write(
@@ -21,13 +23,15 @@ def publish(workspace: Workspace, n_rounds: int) -> str:
 
 def write_report(workspace: Workspace, n_rounds: int) -> None:
     """Write ``report.html`` as of ``n_rounds`` closed rounds."""
-    error_map = evidence.corpus_map(workspace, evidence.machine(workspace), n_rounds)
-    workspace.store.write_bytes(REPORT, page(workspace, n_rounds, error_map).encode())
+    error_maps = evidence.corpus_maps(workspace, evidence.machine(workspace), n_rounds)
+    workspace.store.write_bytes(REPORT, page(workspace, n_rounds, error_maps).encode())
 
 
 def is_current(workspace: Workspace, n_rounds: int) -> bool:
-    """Whether labels and report show ``n_rounds`` rounds and the estimates as they are."""
+    """Whether labels, reliability and report show ``n_rounds`` rounds and the estimates as they are."""
     if not (workspace.store.exists(LABELS) and workspace.store.exists(REPORT)):
+        return False
+    if not reliability.is_current(workspace, n_rounds):
         return False
     metadata = workspace.store.metadata(LABELS)
     return bool(metadata.get("rounds") == n_rounds and metadata.get("asked") == _asked(workspace))

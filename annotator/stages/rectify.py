@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from annotator import evidence, schema
-from annotator.inference.estimands import Estimand
-from annotator.inference.methods import DEFAULT_METHODS, Estimate, Question, estimate
+from annotator.asked import OnFacet
+from annotator.campaign_estimates import campaign_estimates
+from annotator.inference.methods import DEFAULT_METHODS, Estimate, Question
 from annotator.inference.rectify import UNKNOWN
 from annotator.roles import unit_clusters
 from annotator.study import Study
@@ -23,10 +24,9 @@ def rectify(workspace: Workspace, n_rounds: int) -> str:
     Raises EstimateRefusedError when no honest estimate can be given.
     """
     study = workspace.study
-    asked = evidence.estimands(workspace)
     rows = [
         row
-        for number, results in answers(workspace, n_rounds, asked, question(study, workspace.units))
+        for number, results in answers(workspace, n_rounds, evidence.asked(workspace), study)
         for row in _rows(study.name, number, results)
     ]
     workspace.write(ESTIMATES, pd.DataFrame(rows), schema.ESTIMATES, rounds=n_rounds, asked=_asked(workspace))
@@ -36,23 +36,31 @@ def rectify(workspace: Workspace, n_rounds: int) -> str:
 def answers(
     workspace: Workspace,
     n_rounds: int,
-    asked: Sequence[Estimand],
-    question: Question,
+    asked: Sequence[OnFacet],
+    study: Study,
     *,
+    units: pd.DataFrame | None = None,
     methods: Sequence[str] = DEFAULT_METHODS,
     first_round: int = 1,
 ) -> Iterator[tuple[int, list[Estimate]]]:
-    """The estimates after each of some rounds, from ledgers and gold alone."""
+    """The estimates after each of some rounds, from ledgers and gold alone, in the order of the questions.
+
+    ``study`` says how they are asked, of ``units`` as the workspace has them unless they are given.
+    """
     rounds = evidence.rounds(workspace, n_rounds)
     gold = evidence.gold_codes(workspace, n_rounds)
-    said = evidence.machine(workspace).labels[:, 0]
+    campaign = evidence.campaign(workspace, evidence.machine(workspace), asked)
+    place = {each.name: position for position, each in enumerate(study.estimands)}
+    question = study_question(study, workspace.units if units is None else units)
     for number in range(1, n_rounds + 1):
-        so_far = rounds[:number]
-        gold_so_far = np.where(so_far[-1].known | so_far[-1].drawn, gold, UNKNOWN)
+        so_far = [of[:number] for of in rounds]
+        used = so_far[0][-1].known | so_far[0][-1].drawn
         if evidence.given_up(workspace, number):
             question = replace(question, flags=("nonresponse_adjusted",))
         if number >= first_round:
-            yield number, estimate(so_far, gold_so_far, asked, question, machine_labels=said, methods=methods)
+            gold_so_far = [np.where(used, codes, UNKNOWN) for codes in gold]
+            rows = campaign_estimates(campaign, so_far, gold_so_far, question, methods)
+            yield number, sorted(rows, key=lambda row: place[row.estimand])
 
 
 def is_current(workspace: Workspace, n_rounds: int) -> bool:
@@ -77,7 +85,7 @@ def _asked(workspace: Workspace) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def question(study: Study, units: pd.DataFrame) -> Question:
+def study_question(study: Study, units: pd.DataFrame) -> Question:
     """What is the same for all estimates of a study."""
     return Question(
         codes=study.codebook.names,

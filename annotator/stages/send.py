@@ -1,12 +1,12 @@
-"""Stage: the drawn units become tasks for the coders, blind and in random order."""
+"""Stage: the drawn units become tasks, in random order, and blind but where the ledger says otherwise."""
 
 import numpy as np
 
 from annotator import schema
+from annotator.coders import LabelStudioCoding
 from annotator.coding.build import build
 from annotator.coding.protocol import Task
 from annotator.seeds import generator
-from annotator.study import LabelStudioCoding
 from annotator.workspace import Workspace, ledger, tasks
 
 
@@ -29,6 +29,16 @@ def planned_tasks(workspace: Workspace, round_number: int) -> list[Task]:
     share = coding.overlap if isinstance(coding, LabelStudioCoding) else 0.0
     doubled = set(rng.choice(order, size=round(share * len(order)), replace=False)) if share else set()
     text = workspace.units.set_index("unit_id")["text"]
+    shown = _machine_labels_to_show(workspace, set(rows.loc[rows["preannotated"], "unit_id"]))
     return [
-        Task(str(unit), str(text[unit]), overlap=2 if unit in doubled else 1) for unit in np.asarray(order)
+        Task(str(unit), str(text[unit]), 2 if unit in doubled else 1, shown.get(unit))
+        for unit in np.asarray(order)
     ]
+
+
+def _machine_labels_to_show(workspace: Workspace, units: set[str]) -> dict[str, str]:
+    """Only what the ledger says may be seen."""
+    if not units:
+        return {}
+    labels = workspace.machine_labels(workspace.study.machine[0].name).set_index("unit_id")["label"]
+    return {unit: str(labels[unit]) for unit in units}

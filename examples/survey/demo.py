@@ -140,7 +140,7 @@ def _code(workspace: Workspace, running: Services, step: Step) -> None:
                 password,
                 answers=reference,
                 error_rate=error_rate,
-                codes=workspace.study.codebook.names,
+                codebook=workspace.study.codebook,
                 rng=np.random.default_rng([workspace.study.seed, number]),
             )
         )

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 import pytest
@@ -12,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from annotator.advance import advance
 from annotator.codebook import Code, Codebook
 from annotator.coding.accounts import ensure_account
+from annotator.coding.form import Form
 from annotator.coding.label_studio import LabelStudio
 from annotator.coding.protocol import Task
 from annotator.services import Services
@@ -31,6 +33,7 @@ BOOK = Codebook(
         Code(name="other"),
     ],
 )
+FORM = Form(BOOK, cannot_code=("garbled",), note=True)
 LONG = ("A long answer \N{THINKING FACE} with <i>markup</i> that is text. " * 60 + "\n\n") * 3 + "x" * 400
 
 
@@ -40,7 +43,7 @@ def service(label_studio: Services) -> LabelStudio:
         label_studio.label_studio_url,
         label_studio.credentials().token,
         "browser test",
-        BOOK,
+        FORM,
         study_id=uuid.uuid4().hex,
     )
 
@@ -63,7 +66,7 @@ def page(browser: Browser, label_studio: Services) -> Iterator[Page]:
     context.close()
 
 
-def open_task(page: Page, service: LabelStudio) -> None:
+def open_task(page: Page, service: LabelStudio, role: Literal["radio", "checkbox"] = "radio") -> None:
     """The address a coder is given; the instructions open first and are closed by keyboard."""
     page.goto(service.address)
     instructions = page.get_by_text("Labeling Instructions")
@@ -72,24 +75,80 @@ def open_task(page: Page, service: LabelStudio) -> None:
     page.keyboard.press("Escape")
     expect(instructions).to_be_hidden()
     # The instructions come before the task, and the keys only with it.
-    expect(page.get_by_role("radio")).to_have_count(len(BOOK.labels))
+    expect(page.get_by_role(role)).to_have_count(len(BOOK.labels) + 1)
     page.wait_for_load_state("networkidle")
 
 
+def submit(page: Page) -> None:
+    """Send the answer and wait until it is there."""
+    with page.expect_response(
+        lambda answer: answer.request.method in {"POST", "PATCH"} and "/annotations" in answer.url
+    ):
+        page.keyboard.press(SUBMIT)
+
+
 def test_a_text_is_coded_by_keyboard_and_the_code_is_collected(page: Page, service: LabelStudio) -> None:
-    sent = service.send(1, [Task("first", "Hospitals are <b>full</b> & closing."), Task("second", "Rents!")])
+    sent = service.send(1, [Task("first", "Hospitals are <b>full</b> & closing.")])
     open_task(page, service)
     expect(page.get_by_text("Hospitals are <b>full</b> & closing.")).to_be_visible()
     page.keyboard.press("2")
     expect(page.get_by_role("radio").nth(1)).to_be_checked()
-    page.keyboard.press(SUBMIT)
-    expect(page.get_by_text("Rents!")).to_be_visible()
+    submit(page)
 
     codes = service.collect(sent)
     assert codes[["unit_id", "coder", "label", "skipped"]].to_numpy().tolist() == [
         ["first", EMAIL, "$health & care", False]
     ]
     assert codes["lead_time"][0] > 0
+
+
+def test_a_reason_and_a_note_instead_of_a_code(page: Page, service: LabelStudio) -> None:
+    sent = service.send(1, [Task("only", "\ufffd\ufffd ??")])
+    open_task(page, service)
+    page.keyboard.press("4")
+    expect(page.get_by_role("radio").nth(3)).to_be_checked()
+    page.get_by_placeholder("Note (optional)").fill("broken encoding?")
+    page.keyboard.press("Tab")
+    submit(page)
+    codes = service.collect(sent)
+    assert codes["label"].isna().tolist() == [True]
+    assert codes[["cannot_code", "note", "skipped"]].to_numpy().tolist() == [
+        ["garbled", "broken encoding?", False]
+    ]
+
+
+def test_a_code_can_be_changed_afterwards(page: Page, service: LabelStudio, label_studio: Services) -> None:
+    sent = service.send(1, [Task("only", "Rents and hospitals!")])
+    open_task(page, service)
+    page.keyboard.press("1")
+    expect(page.get_by_role("radio").nth(0)).to_be_checked()
+    submit(page)
+    first = service.collect(sent)
+    task = int(sent["task_id"][0])
+    page.goto(f"{label_studio.label_studio_url}/projects/{service.project_id}/data?task={task}")
+    codes = page.locator(".coding").get_by_role("radio")
+    expect(codes.nth(0)).to_be_checked()
+    page.wait_for_load_state("networkidle")
+    page.keyboard.press("2")
+    expect(codes.nth(1)).to_be_checked()
+    submit(page)
+    second = service.collect(sent)
+    assert [of["label"].tolist() for of in (first, second)] == [["economy"], ["$health & care"]]
+    assert first["annotation_id"].tolist() == second["annotation_id"].tolist()
+
+
+def test_several_codes_are_ticked_by_keyboard(page: Page, label_studio: Services) -> None:
+    book = Codebook(question="Which problems?", type="multilabel", labels=BOOK.labels)
+    url, token = label_studio.label_studio_url, label_studio.credentials().token
+    service = LabelStudio(url, token, "several codes", Form(book), study_id=uuid.uuid4().hex)
+    sent = service.send(1, [Task("only", "Rents and hospitals!")])
+    open_task(page, service, "checkbox")
+    for key in "21":
+        page.keyboard.press(key)
+    for place in (0, 1):
+        expect(page.get_by_role("checkbox").nth(place)).to_be_checked()
+    submit(page)
+    assert service.collect(sent)["label"].tolist() == ["economy;$health & care"]
 
 
 def test_a_code_by_keyboard_arrives_in_codes_parquet(page: Page, tmp_path: Path) -> None:
@@ -148,3 +207,28 @@ def test_nothing_can_be_submitted_without_a_code(page: Page, service: LabelStudi
     page.keyboard.press("3")
     expect(page.get_by_role("radio").nth(2)).to_be_checked()
     assert service.collect(sent).empty
+
+
+def test_a_suggestion_is_preselected_where_the_study_shows_it_and_nowhere_else(
+    page: Page, label_studio: Services
+) -> None:
+    url, token = label_studio.label_studio_url, label_studio.credentials().token
+    form = Form(BOOK, cannot_code=("garbled",), suggests=True)
+    service = LabelStudio(url, token, "suggestions", form, study_id=uuid.uuid4().hex)
+    sent = service.send(1, [Task("shown", "Rents!", 1, "other"), Task("blind", "Hospitals!")])
+    open_task(page, service)
+    for _ in sent["unit_id"]:
+        # The order is random: the text says which task this is.
+        expect(page.get_by_text("Rents!").or_(page.get_by_text("Hospitals!")).first).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        codes = page.locator(".coding").get_by_role("radio")
+        expect(codes).to_have_count(len(BOOK.labels) + 1)
+        is_shown = page.get_by_text("Rents!").is_visible()
+        assert codes.nth(2).is_checked() == is_shown
+        page.keyboard.press("1")
+        expect(codes.nth(0)).to_be_checked()
+        submit(page)
+        page.wait_for_timeout(1000)
+    found = service.collect(sent).set_index("unit_id")
+    assert found["preannotated"].to_dict() == {"shown": True, "blind": False}
+    assert set(found["label"]) == {"economy"}

@@ -12,6 +12,7 @@ import pytest
 from annotator import schema
 from annotator.codebook import Code, Codebook
 from annotator.coding.accounts import ensure_account
+from annotator.coding.form import Form
 from annotator.coding.label_studio import LabelStudio
 from annotator.coding.protocol import CodingService, Task
 from annotator.coding.replay import ReplayCoding
@@ -20,21 +21,30 @@ from annotator.coding.simulated import SimulatedCoder
 BOOK = Codebook(question="Which problem?", labels=[Code(name="jobs"), Code(name='"health" & <care>')])
 TASKS = [Task(f"unit {number}", f"Text {number} \N{THINKING FACE}\nline 2") for number in (3, 1, 2)]
 TRUTH = {"unit 1": BOOK.names[0], "unit 2": BOOK.names[1], "unit 3": BOOK.names[1]}
+SETS = Codebook(question="Which problems?", type="multilabel", labels=BOOK.labels)
+SETS_TRUTH = {"unit 1": BOOK.names[0], "unit 2": ";".join(BOOK.names), "unit 3": "none"}
 
 
 @dataclass
 class Case:
     service: CodingService
     code_everything: Callable[[], object]
+    truth: dict[str, str]
+
+
+@pytest.fixture(params=["one code", "sets"])
+def book(request: pytest.FixtureRequest) -> Codebook:
+    return BOOK if request.param == "one code" else SETS
 
 
 @pytest.fixture(params=["replay", pytest.param("label_studio", marks=pytest.mark.integration)])
-def case(request: pytest.FixtureRequest) -> Case:
+def case(request: pytest.FixtureRequest, book: Codebook) -> Case:
+    truth = SETS_TRUTH if book.is_multilabel else TRUTH
     if request.param == "replay":
-        return Case(ReplayCoding(TRUTH, BOOK), lambda: None)
+        return Case(ReplayCoding(truth, book), lambda: None, truth)
     running = request.getfixturevalue("label_studio")
     url, token = running.label_studio_url, running.credentials().token
-    service = LabelStudio(url, token, "contract", BOOK, study_id=uuid.uuid4().hex)
+    service = LabelStudio(url, token, "contract", Form(book), study_id=uuid.uuid4().hex)
 
     def code_everything() -> int:
         email, password = "contract@example.com", "coder-password-1"
@@ -43,14 +53,14 @@ def case(request: pytest.FixtureRequest) -> Case:
             url,
             email,
             password,
-            answers=TRUTH,
+            answers=truth,
             error_rate=0.0,
-            codes=BOOK.names,
+            codebook=book,
             rng=np.random.default_rng(0),
         )
         return coder.code(service.project_id)
 
-    return Case(service, code_everything)
+    return Case(service, code_everything, truth)
 
 
 def has_schema(frame: pd.DataFrame, expected: pa.Schema) -> bool:
@@ -68,12 +78,12 @@ def test_a_round_from_sending_to_codes(case: Case) -> None:
     assert sent["task_id"].is_monotonic_increasing
     assert sent["task_id"].is_unique
     pd.testing.assert_frame_equal(service.send(1, TASKS), sent)
-    assert service.missing(sent) == []
+    assert service.missing(1, sent) == []
 
     case.code_everything()
     codes = service.collect(sent)
     assert has_schema(codes, schema.CODES)
-    assert dict(zip(codes["unit_id"], codes["label"], strict=True)) == TRUTH
+    assert dict(zip(codes["unit_id"], codes["label"], strict=True)) == case.truth
     assert not codes["skipped"].any()
     assert codes["annotation_id"].is_unique
     pd.testing.assert_frame_equal(service.collect(sent), codes)

@@ -47,7 +47,7 @@ class UserMeanWithDerivative(UserMean):
 ESTIMANDS = {
     "mean": Mean("e"),
     "mean by group, weighted": MEAN,
-    "mean of numbers": Mean("e", weights=WEIGHTS, code_values=NUMBERS),
+    "mean of numbers": Mean("e", weights=WEIGHTS, outcomes=NUMBERS[None, :]),
     "difference of groups": Contrast(
         "e", MEAN, "difference", [((k, "right"), (k, "left")) for k in range(K)]
     ),

@@ -14,6 +14,7 @@ import pytest
 from annotator.codebook import Code, Codebook
 from annotator.coding import gold
 from annotator.coding.accounts import Account, ensure_account
+from annotator.coding.form import Form
 from annotator.coding.label_studio import LabelStudio
 from annotator.coding.label_studio_client import Client, TokenAuth
 from annotator.coding.protocol import Task
@@ -49,7 +50,7 @@ def new_service(label_studio: Services) -> NewService:
     study_id = uuid.uuid4().hex
     token = label_studio.credentials().token
     return lambda: LabelStudio(
-        label_studio.label_studio_url, token, "integration test", BOOK, study_id=study_id
+        label_studio.label_studio_url, token, "integration test", Form(BOOK), study_id=study_id
     )
 
 
@@ -172,9 +173,9 @@ def test_a_deleted_task_is_missed_and_made_anew(service: LabelStudio, client: Cl
     sent = service.send(1, wanted)
     client.delete(f"/api/tasks/{sent['task_id'][2]}/")
     assert service.collect(sent).empty
-    assert service.missing(sent) == [wanted[2].unit_id]
+    assert service.missing(1, sent) == [wanted[2].unit_id]
     healed = service.send(1, wanted)
-    assert service.missing(healed) == []
+    assert service.missing(1, healed) == []
     assert len(everything(client, service)) == 4
 
 
@@ -204,7 +205,7 @@ def test_what_is_no_code_does_not_become_one(
     assert strange in caplog.text
     assert "aliens" in caplog.text
     need = dict.fromkeys(sent["unit_id"], 1)
-    lacking = gold.outstanding(codes.reset_index(), need, BOOK.names)["unit_id"]
+    lacking = gold.outstanding(codes.reset_index(), need, BOOK)["unit_id"]
     assert set(lacking) == {strange, skipped, drafted, untouched}
 
 
@@ -221,7 +222,7 @@ def test_coders_together_give_each_unit_its_codes(
             PASSWORD,
             answers=truth,
             error_rate=0.2,
-            codes=BOOK.names,
+            codebook=BOOK,
             rng=np.random.default_rng(number),
         )
         for number, account in enumerate(accounts)
@@ -247,7 +248,7 @@ def test_coders_together_give_each_unit_its_codes(
     assert 0 < (codes["label"] != codes["unit_id"].map(truth)).sum() < 30
     assert (codes["lead_time"] > 0).all()
     pd.testing.assert_frame_equal(service.collect(sent), codes)
-    assert gold.is_complete(codes, overlap.to_dict(), BOOK.names)
+    assert gold.outstanding(codes, overlap.to_dict(), BOOK).empty
 
 
 def test_a_second_coder_is_still_asked_when_the_first_was_faster_than_the_overlap(
@@ -285,7 +286,7 @@ def test_both_kinds_of_token_work(label_studio: Services, client: Client, accoun
 
 def test_a_wrong_token_is_refused_with_a_hint(label_studio: Services) -> None:
     wrong = "f" * 40
-    service = LabelStudio(label_studio.label_studio_url, wrong, "x", BOOK, study_id="x", patience=0.0)
+    service = LabelStudio(label_studio.label_studio_url, wrong, "x", Form(BOOK), study_id="x", patience=0.0)
     with pytest.raises(ServiceError, match="refused the access") as error:
         service.send(1, tasks(1))
     assert not error.value.retryable
@@ -302,7 +303,7 @@ def test_a_server_that_is_down_may_be_tried_later() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
-    service = LabelStudio(url, "f" * 40, "x", BOOK, study_id="x", patience=0.0)
+    service = LabelStudio(url, "f" * 40, "x", Form(BOOK), study_id="x", patience=0.0)
     with pytest.raises(ServiceUnavailableError) as error:
         service.send(1, tasks(1))
     assert error.value.retryable

@@ -56,7 +56,7 @@ def code(workspace: Workspace, services: Services) -> None:
                 PASSWORD,
                 answers=truth(),
                 error_rate=0.0,
-                codes=small_study.CODES,
+                codebook=workspace.study.codebook,
                 rng=np.random.default_rng(number),
             )
         )

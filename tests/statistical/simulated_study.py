@@ -8,7 +8,7 @@ import numpy as np
 from annotator.inference.estimands import Estimand
 from annotator.inference.estimands.mean import Mean
 from annotator.inference.rectify import Round
-from annotator.sampling.campaign import Campaign
+from annotator.sampling.campaign import Campaign, Part
 from annotator.sampling.played import play as played_through
 from models.arrays import FloatArray, IntArray
 from models.signals import Signals
@@ -69,6 +69,7 @@ def play(
     candidates: Sequence[str] = ("table", "logistic"),
 ) -> tuple[list[Round], IntArray]:
     """Play the rounds of a study with the true codes as answers; returns the rounds and the gold."""
-    campaign = Campaign(corpus.signals, corpus.n_codes, estimands, uniform_mix, candidates)
-    played = played_through(campaign, corpus.codes, sizes, rng)
-    return list(played.rounds), played.gold
+    part = Part(corpus.signals, [str(code) for code in range(corpus.n_codes)], estimands)
+    campaign = Campaign([part], uniform_mix=uniform_mix, candidates=candidates)
+    played = played_through(campaign, [corpus.codes], sizes, rng)
+    return list(played.rounds[0]), played.gold[0]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from simulated_study import simulate_corpus
 
+from annotator.campaign_estimates import campaign_estimates
 from annotator.inference.estimands.agreement import Agreement
 from annotator.inference.estimands.contrast import Contrast
 from annotator.inference.estimands.mean import Mean
@@ -11,8 +12,8 @@ from annotator.inference.estimands.multinomial_logit import MultinomialLogit
 from annotator.inference.estimands.odds_ratio import OddsRatio
 from annotator.inference.estimands.quantile import Quantile
 from annotator.inference.estimands.regression import Regression
-from annotator.inference.methods import Question, estimate
-from annotator.sampling.campaign import Campaign
+from annotator.inference.methods import Question
+from annotator.sampling.campaign import Campaign, Part
 from annotator.sampling.played import play
 from annotator.simulate.procedures import Setting
 from annotator.simulate.trials import Plan, simulate
@@ -43,7 +44,7 @@ def estimands(said, age, urban, weights):
     by_urban = Mean("m", urban.astype(np.int64), ("rural", "urban"))
     label = np.array([[0, 0], [0, 1.0], [0, 0]])
     return [
-        Mean("number", weights=weights, code_values=numbers),
+        Mean("number", weights=weights, outcomes=numbers[None, :]),
         Contrast("gap", by_urban, "difference", [((2, "urban"), (2, "rural"))]),
         Contrast("ratio", by_urban, "ratio", [((2, "urban"), (2, "rural"))]),
         Regression("ols", terms, "identity", columns, code_outcome=numbers),
@@ -68,8 +69,8 @@ def estimands(said, age, urban, weights):
 def test_every_kind_of_estimand_covers(skill: str) -> None:
     made, age, urban, weights = corpus(skill)
     asked = estimands(made.signals.labels[:, 0], age, urban, weights)
-    campaign = Campaign(made.signals, K, asked, 0.1, ("logistic",))
-    setting = Setting(campaign, made.codes, Question(("a", "b", "c"), LEVEL), 3)
+    campaign = Campaign([Part(made.signals, ("a", "b", "c"), asked)], candidates=("logistic",))
+    setting = Setting(campaign, [made.codes], Question(("a", "b", "c"), LEVEL), 3)
     table = simulate(setting, Plan(["rounds"], [240], TRIALS, 7), n_processes=1)
     assert (table["answered"] == TRIALS).all()
     # Some 25 values: the lowest of as many coverages is about 2.2 Monte-Carlo errors (0.021) below the mean.
@@ -92,11 +93,11 @@ def test_clusters_widen_the_intervals_of_a_superpopulation_enough() -> None:
         made = simulate_corpus(600, [0.5, 0.5], "fair", rng)
         said = np.where(rng.random(600) < 0.7, codes, 1 - codes)
         signals = type(made.signals)(said[:, None], made.signals.confidence)
-        campaign = Campaign(signals, 2, [Mean("p")], 0.1, ("table",))
-        played = play(campaign, codes, [100], rng)
+        campaign = Campaign([Part(signals, ("no", "yes"), [Mean("p")])], candidates=("table",))
+        played = play(campaign, [codes], [100], rng)
         for name, clusters in (("clusters", cluster), ("units", None)):
             question = Question(("no", "yes"), LEVEL, "superpopulation", clusters=clusters)
-            row = estimate(played.rounds, played.gold, [Mean("p")], question, methods=["rounds"])[1]
+            row = campaign_estimates(campaign, played.rounds, played.gold, question, ["rounds"])[1]
             covered[name] += row.ci_low <= 1 / 3 <= row.ci_high
     assert covered["clusters"] / TRIALS >= LEVEL - 0.02 - 2 * MONTE_CARLO
     assert covered["clusters"] > covered["units"]

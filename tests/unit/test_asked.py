@@ -54,7 +54,8 @@ def solved(folder, question, **sections):
 
     label(workspace, lambda *_: None)
     truth = np.eye(3)[pd.Categorical(data["human"], categories=CODES).codes]
-    return [estimand.solve(truth) for estimand in evidence.estimands(workspace)], data
+    (asked,) = evidence.asked(workspace)
+    return [estimand.solve(truth) for estimand in asked.estimands], data
 
 
 NUMERIC = {

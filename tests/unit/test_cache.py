@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from annotator.errors import AnnotatorError, BusyError, StudyError
-from annotator.labeling import cache as cache_module
+from annotator.labeling import database
 from annotator.labeling.cache import ReplyCache, cache_key
 
 WRITER = """
@@ -141,7 +141,7 @@ def test_a_folder_that_cannot_be_made_is_explained(tmp_path: Path) -> None:
 
 
 def test_a_locked_file_says_try_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache_module, "_BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(database, "_BUSY_SECONDS", 0.05)
     path = tmp_path / "replies.sqlite"
     cache = ReplyCache(path)
     cache.put("a", {})

@@ -7,17 +7,17 @@ from annotator.errors import EstimateRefusedError
 from annotator.inference.estimands import Term
 from annotator.inference.estimands.mean import Mean
 from annotator.inference.rectify import rectify
-from annotator.sampling.campaign import (
-    Campaign,
-    as_round,
-    fit_map,
+from annotator.sampling.campaign import Campaign, Part
+from annotator.sampling.played import play
+from annotator.sampling.robust import Contribution, robust_mix
+from annotator.sampling.rounds import (
+    as_rounds,
+    fit_maps,
     folds,
     open_first_round,
     open_later_round,
     predict_round,
 )
-from annotator.sampling.played import play
-from annotator.sampling.robust import robust_mix
 from annotator.sampling.score import worth
 from models.signals import Signals
 
@@ -34,7 +34,7 @@ def campaign(*, skilled=True, estimands=None, seed=2, **options):
     right = rng.random(N) < confidence if skilled else np.zeros(N, dtype=bool)
     said = np.where(right, truth(), rng.integers(0, 3, N))
     signals = Signals(said[:, None], confidence[:, None].round(2))
-    return Campaign(signals, 3, estimands or [Mean("prevalence")], **options)
+    return Campaign([Part(signals, ("a", "b", "c"), estimands or [Mean("prevalence")])], **options)
 
 
 def after_one_round(camp, seed=3):
@@ -43,7 +43,7 @@ def after_one_round(camp, seed=3):
     gold = np.full(N, -1)
     drawn = design.units[design.drawn]
     gold[drawn] = truth()[drawn]
-    return design, gold, fit_map(camp, gold, rng), rng
+    return design, gold, fit_maps(camp, [gold], rng)[0], rng
 
 
 class Leverage:
@@ -77,13 +77,16 @@ def test_the_first_round_is_uniform_for_a_mean_and_follows_influence_otherwise()
 def test_a_later_round_goes_where_residuals_are_predicted():
     camp = campaign()
     _, gold, error_map, rng = after_one_round(camp)
-    design = open_later_round(camp, error_map, gold, 40, rng)
+    design = open_later_round(camp, [error_map], [gold], 40, rng)
     assert error_map.has_skill
     assert (gold[design.units] < 0).all()
-    prediction = error_map.predict(camp.signals)[design.units]
+    prediction = error_map.predict(camp.parts[0].signals)[design.units]
     score = np.sqrt(
         worth(
-            camp.estimands, error_map.predict(camp.signals), prediction_of(camp, error_map), design.units
+            camp.estimands,
+            error_map.predict(camp.parts[0].signals),
+            prediction_of(camp, error_map),
+            design.units,
         ).variance
     )
     assert design.score == pytest.approx(score)
@@ -94,14 +97,14 @@ def test_a_later_round_goes_where_residuals_are_predicted():
 
 
 def prediction_of(camp, error_map):
-    return error_map.predict(camp.signals)
+    return error_map.predict(camp.parts[0].signals)
 
 
 def test_a_map_without_skill_makes_the_round_uniform_and_says_why():
     camp = campaign(skilled=False)
     _, gold, error_map, rng = after_one_round(camp)
     assert not error_map.has_skill
-    design = open_later_round(camp, error_map, gold, 45, rng)
+    design = open_later_round(camp, [error_map], [gold], 45, rng)
     assert design.inclusion_probability == pytest.approx(0.1)
     assert design.reason == "uniform: the error map has no cross-validated skill"
 
@@ -133,7 +136,10 @@ def test_an_estimand_that_cannot_be_solved_yet_is_named_and_does_not_count():
 
 def test_the_more_a_map_may_be_wrong_the_more_is_spread_uniformly():
     variance = np.linspace(0.001, 0.25, 200)
-    mixes = [robust_mix(variance, variance, 20, misfit, 0.05) for misfit in (0.0, 0.02, 0.1, 0.5, 5.0)]
+    mixes = [
+        robust_mix([Contribution(variance, variance, misfit)], 20, 0.05)
+        for misfit in (0.0, 0.02, 0.1, 0.5, 5.0)
+    ]
     assert mixes == sorted(mixes)
     assert mixes[0] == 0.05
     assert mixes[-1] > 0.7
@@ -142,14 +148,16 @@ def test_the_more_a_map_may_be_wrong_the_more_is_spread_uniformly():
 def test_a_prediction_owes_nothing_to_its_own_fold_but_uses_all_older_gold():
     camp = campaign()
     _, gold, error_map, rng = after_one_round(camp)
-    design = open_later_round(camp, error_map, gold, 50, rng)
+    design = open_later_round(camp, [error_map], [gold], 50, rng)
     fold = folds(design, N)
     drawn = design.units[design.drawn]
     new = gold.copy()
     new[drawn] = truth()[drawn]
 
     def predicted(codes):
-        return predict_round(camp, codes, fold=fold, error_map=error_map, rng=np.random.default_rng(9))
+        return predict_round(camp, [codes], fold=fold, error_maps=[error_map], rng=np.random.default_rng(9))[
+            0
+        ]
 
     changed = new.copy()
     changed[(fold == 2) & (new >= 0)] = 2
@@ -161,22 +169,23 @@ def test_a_prediction_owes_nothing_to_its_own_fold_but_uses_all_older_gold():
 
 
 def test_play_spends_its_budget_and_stops_at_a_census():
-    played = play(campaign(), truth(), [50, 30, 20], np.random.default_rng(1))
-    assert [int(r.drawn.sum()) for r in played.rounds] == [50, 30, 20]
-    assert (played.gold[played.gold >= 0] == truth()[played.gold >= 0]).all()
-    played = play(campaign(), truth(), [500, 500, 20], np.random.default_rng(1))
-    assert [int(r.drawn.sum()) for r in played.rounds] == [500, 100]
+    played = play(campaign(), [truth()], [50, 30, 20], np.random.default_rng(1))
+    assert [int(r.drawn.sum()) for r in played.rounds[0]] == [50, 30, 20]
+    gold = played.gold[0]
+    assert (gold[gold >= 0] == truth()[gold >= 0]).all()
+    played = play(campaign(), [truth()], [500, 500, 20], np.random.default_rng(1))
+    assert [int(r.drawn.sum()) for r in played.rounds[0]] == [500, 100]
 
 
 def test_training_picks_are_certain_and_the_rest_of_the_budget_is_drawn():
     camp = campaign(training=0.4)
     _, gold, error_map, rng = after_one_round(camp)
-    design = open_later_round(camp, error_map, gold, 50, rng)
+    design = open_later_round(camp, [error_map], [gold], 50, rng)
     assert design.drawn.sum() == 50
     assert design.picked.sum() == 20
     assert (design.inclusion_probability[design.picked] == 1.0).all()
     assert (np.diff(design.units) > 0).all()
-    prediction = error_map.predict(camp.signals)
+    prediction = error_map.predict(camp.parts[0].signals)
     entropy = -(prediction * np.log(prediction)).sum(axis=1)
     assert entropy[design.units[design.picked]].min() >= entropy[design.units[~design.picked]].max() - 1e-9
     assert np.isfinite(design.score).all()
@@ -189,12 +198,12 @@ def test_training_picks_leave_the_estimate_unbiased():
         camp = campaign(training=0.5)
         _, gold, error_map, rng = after_one_round(camp, seed)
         known = gold >= 0
-        design = open_later_round(camp, error_map, gold, 40, rng)
+        design = open_later_round(camp, [error_map], [gold], 40, rng)
         drawn = design.units[design.drawn]
         gold[drawn] = truth()[drawn]
         fold = folds(design, N)
-        prediction = predict_round(camp, gold, fold=fold, error_map=error_map, rng=rng)
-        labels = rectify([as_round(design, 1, known, prediction)], gold, 3).labels
+        predictions = predict_round(camp, [gold], fold=fold, error_maps=[error_map], rng=rng)
+        labels = rectify(as_rounds(design, 1, known, predictions), gold, 3).labels
         errors.append(labels.mean(axis=0) - np.eye(3)[truth()].mean(axis=0))
     errors = np.array(errors)
     assert (np.abs(errors.mean(axis=0)) < 4 * errors.std(axis=0) / 20).all()

@@ -25,7 +25,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, st
 
 
 _COMMANDS = ["init", "check", "plan", "up", "down", "deploy", "advance", "run", "status", "report"]
-_COMMANDS += ["simulate", "estimate"]
+_COMMANDS += ["simulate", "estimate", "label", "cache"]
 
 
 def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:

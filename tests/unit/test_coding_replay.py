@@ -15,7 +15,7 @@ def test_a_drawn_unit_without_a_valid_code_is_named(value: object) -> None:
     service = ReplayCoding({"good": "yes", "bad": value}, BOOK)
     with pytest.raises(CorpusError, match="'bad'") as error:
         service.send(1, [Task("good", "x"), Task("bad", "y")])
-    assert "no, yes" in (error.value.hint or "")
+    assert "yes, no" in (error.value.hint or "")
 
 
 def test_a_unit_that_was_not_drawn_may_lack_a_code() -> None:

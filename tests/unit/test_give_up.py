@@ -16,7 +16,7 @@ from annotator.workspace import Workspace, ledger
 def people_skip(monkeypatch, skipped):
     collect = ReplayCoding.collect
 
-    def without(self, tasks):
+    def without(self, tasks, since=None):
         codes = collect(self, tasks)
         return codes[~codes["unit_id"].map(skipped)].reset_index(drop=True)
 
@@ -90,3 +90,23 @@ def test_what_cannot_be_forced_is_refused(tmp_path, monkeypatch):
     nobody = waiting_study(tmp_path / "nobody", monkeypatch, skipped=lambda _: True)
     with pytest.raises(StudyError, match="nobody coded any unit"):
         advance(nobody, force=True)
+
+
+def test_what_coders_say_cannot_be_coded_is_left_out_aloud(tmp_path, monkeypatch):
+    collect = ReplayCoding.collect
+
+    def declining(self, tasks, since=None):
+        codes = collect(self, tasks)
+        declined = codes["unit_id"].map(lambda unit: int(unit[1:]) % 5 == 0)
+        codes.loc[declined, ["label", "cannot_code"]] = [None, "garbled"]
+        return codes
+
+    monkeypatch.setattr(ReplayCoding, "collect", declining)
+    workspace = small_study.run_to_the_end(small_study.write(tmp_path, design={"rounds": 2, "budget": 120}))
+    left_out = workspace.store.read_frame("rounds/001/nonresponse.parquet")
+    assert set(left_out["reason"]) == {"cannot code: garbled"}
+    assert left_out["unit_id"].map(lambda unit: int(unit[1:]) % 5 == 0).all()
+    gold = workspace.store.read_frame("rounds/001/gold.parquet")
+    assert len(gold) + len(left_out) == 60
+    estimates = workspace.store.read_frame("estimates.parquet")
+    assert estimates["flags"].str.contains("nonresponse_adjusted").all()

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotator.codebook import Code, Codebook
+from annotator.coding.form import Form
 from annotator.coding.labeling_config import instruction, key, labeling_config, printable
 
 NASTY = "a \"quoted\" <b>code</b> & \N{THINKING FACE} 'x' ]]> $text {{text}}"
@@ -19,7 +20,7 @@ def book(*names: str, **first: object) -> Codebook:
 
 
 def choices(codebook: Codebook) -> list[ET.Element]:
-    return ET.fromstring(labeling_config(codebook)).findall(".//Choice")
+    return ET.fromstring(labeling_config(Form(codebook))).findall(".//Choice")
 
 
 def test_each_code_has_its_name_recorded_its_definition_shown_and_a_key() -> None:
@@ -30,7 +31,7 @@ def test_each_code_has_its_name_recorded_its_definition_shown_and_a_key() -> Non
 
 
 def test_one_choice_is_required() -> None:
-    page = ET.fromstring(labeling_config(book("a", "b")))
+    page = ET.fromstring(labeling_config(Form(book("a", "b"))))
     control = page.find(".//Choices")
     assert control is not None
     assert control.get("required") == "true"
@@ -39,7 +40,7 @@ def test_one_choice_is_required() -> None:
 
 
 def test_the_text_is_the_only_field_of_the_task_that_is_shown() -> None:
-    page = ET.fromstring(labeling_config(book(NASTY, "b", definition=NASTY, examples=(NASTY,))))
+    page = ET.fromstring(labeling_config(Form(book(NASTY, "b", definition=NASTY, examples=(NASTY,)))))
     shown = [element.get("value") or "" for element in page.iter()]
     assert [value for value in shown if value.startswith("$text")] == ["$text"]
     assert sum("$text" in value for value in shown) == 1
@@ -63,7 +64,7 @@ def test_any_question_definition_and_example_gives_well_formed_xml(text: str) ->
 
 
 def test_the_instruction_has_everything_and_no_markup_of_the_codebook() -> None:
-    page = instruction(book("economy", "health", definition=NASTY, examples=(NASTY, "second")))
+    page = instruction(Form(book("economy", "health", definition=NASTY, examples=(NASTY, "second"))))
     assert "<b>code</b>" not in page
     assert unescape(page).count(NASTY) == 3
     assert "[1]</code> <b>economy</b>" in page
@@ -79,3 +80,38 @@ def test_keys_are_distinct_and_end() -> None:
 
 def test_unprintable_characters_are_replaced() -> None:
     assert printable("a\x00b\x0bc\nd\te") == "a\ufffdb\ufffdc\nd\te"
+
+
+def test_several_codes_can_be_ticked_and_none_is_a_choice_of_its_own() -> None:
+    form = Form(Codebook(question="?", type="multilabel", labels=[Code(name="a"), Code(name="b")]))
+    page = ET.fromstring(labeling_config(form))
+    assert page.find(".//Choices").get("choice") == "multiple"  # type: ignore[union-attr]
+    assert [choice.get("alias") for choice in page.iter("Choice")] == ["a", "b", "none"]
+    assert "<b>every</b> code that applies" in instruction(form)
+
+
+@pytest.mark.parametrize("kind", ["ordinal", "numeric"])
+def test_the_steps_of_a_scale_stand_side_by_side(kind: str) -> None:
+    labels = [Code(name=str(step)) for step in range(1, 6)]
+    page = ET.fromstring(labeling_config(Form(Codebook(question="?", type=kind, labels=labels))))
+    assert "scale" in (page.get("className") or "")
+    assert page.find(".//Choices").get("showInline") == "true"  # type: ignore[union-attr]
+
+
+def test_reasons_notes_warnings_and_breaks_are_there_only_if_the_study_asks_for_them() -> None:
+    plain, full = (
+        Form(book("a", "b")),
+        Form(book("a", "b"), ("garbled", "other language"), True, f"Violence. {NASTY}", 45, 300),
+    )
+    assert [choice.get("alias") for choice in choices(plain.codebook)] == ["a", "b"]
+    page = ET.fromstring(labeling_config(full))
+    aliases = [choice.get("alias") for choice in page.iter("Choice")]
+    assert aliases == ["a", "b", "cannot code: garbled", "cannot code: other language"]
+    assert [choice.get("hotkey") for choice in page.iter("Choice")] == ["1", "2", "3", "4"]
+    assert page.find(".//TextArea") is not None
+    assert ET.fromstring(labeling_config(plain)).find(".//TextArea") is None
+    words = unescape(instruction(full))
+    assert words.index("Violence") < words.index("Read the text")
+    for said in ("do not skip", "break after 45 minutes", "at most 300 texts a day"):
+        assert said in words
+        assert said not in instruction(plain)

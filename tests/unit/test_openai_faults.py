@@ -1,5 +1,7 @@
+import time
+
 import pytest
-from chat_endpoint import CUT, GARBAGE, HANG, Answer, ChatEndpoint, completion, error
+from chat_endpoint import CUT, GARBAGE, HANG, STALL, Answer, ChatEndpoint, completion, error
 from labeling_setup import KEY, UNITS, knows, openai_annotator, text_of
 
 from annotator.errors import ServiceError, ServiceUnavailableError
@@ -20,8 +22,9 @@ pytestmark = pytest.mark.usefixtures("no_waiting")
         CUT,
         Answer(b"[]"),
         HANG,
+        STALL,
     ],
-    ids=["429", "retry-after", "500", "503", "garbage", "cut", "list", "hang"],
+    ids=["429", "retry-after", "500", "503", "garbage", "cut", "list", "hang", "stall"],
 )
 def test_a_passing_fault_is_survived(cache: ReplyCache, fault: Answer) -> None:
     def behave(messages: list[dict[str, str]], times: int) -> Answer:
@@ -36,16 +39,18 @@ def test_a_passing_fault_is_survived(cache: ReplyCache, fault: Answer) -> None:
 @pytest.mark.parametrize(
     ("fault", "status", "attempts"),
     [
-        (error(429), "error", 3),
-        (error(500, "boom"), "error", 3),
-        (error(400, "too long"), "error", 1),
-        (error(422), "error", 1),
+        (error(429), "http_4xx", 3),
+        (error(500, "boom"), "http_5xx", 3),
+        (error(503), "http_5xx", 3),
+        (error(400, "too long"), "http_4xx", 1),
+        (error(422), "http_4xx", 1),
         (GARBAGE, "unparsable", 3),
         (Answer(b'{"choices": [{"message": "x"}]}'), "unparsable", 3),
         (CUT, "error", 3),
         (HANG, "timeout", 3),
-        (error(400, code="content_filter"), "refusal", 1),
-        (completion(None, finish="content_filter"), "refusal", 1),
+        (STALL, "timeout", 3),
+        (error(400, code="content_filter"), "content_filter", 1),
+        (completion(None, finish="content_filter"), "content_filter", 1),
         (completion(None, refusal="I cannot code this."), "refusal", 1),
         (completion("health", finish="length"), "truncated", 1),
         (completion(None), "empty", 1),
@@ -142,3 +147,36 @@ def test_a_long_retry_after_ends_the_batch(cache: ReplyCache) -> None:
     ):
         openai_annotator(endpoint.base_url, cache).label(UNITS)
     assert "3600" in (caught.value.hint or "")
+
+
+def test_a_row_without_a_label_keeps_what_came(cache: ReplyCache) -> None:
+    said = {
+        "a": (error(500, "boom"), "HTTP 500: boom"),
+        "b": (error(400, code="content_filter", message="violence"), "HTTP 400: violence"),
+        "c": (Answer(b"<html>Bad Gateway</html>"), "not JSON: <html>Bad Gateway</html>"),
+        "d": (Answer(b'{"choices": []}'), 'no chat completion: {"choices": []}'),
+        "e": (completion("neither"), "neither"),
+        "f": (HANG, "no answer in time"),
+        "g": (Answer(b""), "not JSON, but empty"),
+    }
+    units = [Unit(text, text) for text in said]
+
+    def behave(messages: list[dict[str, str]], _: int) -> Answer:
+        return said[text_of(messages)][0]
+
+    with ChatEndpoint(behave) as endpoint:
+        rows = openai_annotator(endpoint.base_url, cache, timeout=0.4, attempts=1).label(units)
+    for row, (_, words) in zip(rows, said.values(), strict=True):
+        assert words in (row.raw or "")
+
+
+def test_waiting_is_as_long_as_the_endpoint_asks(cache: ReplyCache) -> None:
+    times: list[float] = []
+
+    def behave(messages: list[dict[str, str]], times_asked: int) -> Answer:
+        times.append(time.monotonic())
+        return error(429, retry_after="0.6") if times_asked == 1 else knows(messages)
+
+    with ChatEndpoint(behave) as endpoint:
+        openai_annotator(endpoint.base_url, cache, confidence="none").label(UNITS[:1])
+    assert 0.6 <= times[1] - times[0] < 2.0

@@ -154,6 +154,9 @@ def test_coders_speed_is_their_median_once_there_is_one(tmp_path):
             "annotation_id": range(4),
             "updated_at": pd.Timestamp(0, tz="UTC"),
             "skipped": [False, False, False, True],
+            "preannotated": False,
+            "cannot_code": None,
+            "note": None,
         }
     )
     workspace.write(codes(1), rows, schema.CODES)

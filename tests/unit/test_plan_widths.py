@@ -6,15 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from annotator.campaign_estimates import campaign_estimates
 from annotator.inference.estimands.mean import Mean
 from annotator.inference.estimands.regression import Regression
-from annotator.inference.methods import Question, estimate
+from annotator.inference.methods import Question
 from annotator.inference.sequences import boundary
 from annotator.plan.outlook import after_rounds, as_if_labelled, before_gold
 from annotator.plan.widths import expected_widths
-from annotator.sampling.campaign import Campaign, fit_map
+from annotator.sampling.campaign import Campaign, Part
 from annotator.sampling.played import play
 from annotator.sampling.robust import mixed
+from annotator.sampling.rounds import fit_maps
 from annotator.sampling.weights import planned_probability
 from models.signals import Signals
 
@@ -40,7 +42,7 @@ def campaign(said, covariate):
         Regression("drivers", ("intercept", "x"), "logit", columns, code_outcome=np.eye(3)[0], label=0),
     ]
     signals = Signals(said[:, None], np.full((N, 1), np.nan), covariate[:, None])
-    return Campaign(signals, 3, estimands, 0.1, ("table", "logistic"))
+    return Campaign([Part(signals, ("a", "b", "c"), estimands)], candidates=("table", "logistic"))
 
 
 def half_widths(rows):
@@ -55,12 +57,13 @@ def played():
     realised, planned = {"rounds": [], "human_only": []}, []
     for s in range(TRIALS):
         rng = np.random.default_rng([3, s])
-        study = play(camp, human, SIZES, rng)
+        study = play(camp, [human], SIZES, rng)
         for method, found in realised.items():
-            rows = estimate(study.rounds, study.gold, camp.estimands, QUESTION, methods=[method])
+            rows = campaign_estimates(camp, study.rounds, study.gold, QUESTION, [method])
             found.append(half_widths(rows))
-        first = np.where(study.rounds[0].drawn, study.gold, -1)
-        outlook = after_rounds(camp, fit_map(camp, first, rng), study.rounds[:1], first)
+        rounds = [study.rounds[0][:1]]
+        first = [np.where(rounds[0][0].drawn, study.gold[0], -1)]
+        outlook = after_rounds(camp, fit_maps(camp, first, rng), rounds, first)
         planned.append([w.half_width for w in expected_widths(outlook, [SIZES[1:]], QUESTION)])
     return camp, np.mean(realised["rounds"], axis=0), np.array(planned)
 
@@ -76,7 +79,8 @@ def test_before_any_code_the_right_skill_gives_the_right_widths(played):
     widths = expected_widths(before_gold(camp, SKILL, sum(SIZES)), [SIZES], QUESTION)
     assert [w.half_width for w in widths] == pytest.approx(realised, rel=0.3)
     assert [w.label for w in widths] == ["a", "b", "c", "a", "a"]
-    unlabelled = replace(camp, signals=as_if_labelled(N, SHARE))
+    unlabelled = as_if_labelled(N, [SHARE])[0]
+    unlabelled = replace(camp, parts=[replace(camp.parts[0], signals=unlabelled)])
     widths = expected_widths(before_gold(unlabelled, SKILL, sum(SIZES)), [SIZES], QUESTION)
     assert [w.half_width for w in widths] == pytest.approx(realised, rel=0.3)
 
@@ -88,7 +92,7 @@ def test_beside_it_stands_what_a_simple_random_sample_of_human_codes_gives():
     share = width.estimate
     usual = 1.96 * math.sqrt(share * (1 - share) / 400 * (1 - 400 / N))
     assert width.human_only == pytest.approx(usual, rel=0.02)
-    alone = replace(camp, estimands=camp.estimands[:1])
+    alone = replace(camp, parts=[replace(camp.parts[0], estimands=camp.estimands[:1])])
     useless = expected_widths(before_gold(alone, 0.0, 400), [[100] * 4], QUESTION)[0]
     assert useless.half_width == pytest.approx(useless.human_only, rel=0.01)
 

@@ -63,7 +63,7 @@ def test_parts_of_an_earlier_version_are_read(tmp_path: Path) -> None:
     assert workspace.machine_labels("old")["logprob"].notna().sum() == 500
     found = workspace.machine_signals("old")["agreement"]
     assert (found.isna().sum(), found.notna().sum()) == (500, 100)
-    assert evidence.machine(workspace).n_units == n_units
+    assert evidence.machine(workspace)[0].n_units == n_units
 
 
 def test_a_slice_of_the_column_is_read_right() -> None:
@@ -92,7 +92,7 @@ def test_signals_become_features_but_details_do_not(tmp_path: Path) -> None:
         for n in range(20)
     ]
     workspace = written(tmp_path, rows, 20, **SMALL)
-    found = evidence.machine(workspace).features
+    found = evidence.machine(workspace)[0].features
     # Not the verbalized confidence: it is the confidence already.
     names = ["party a", "party b", "length", "agreement", "logprob"]
     assert found.shape == (20, len(names))

@@ -131,7 +131,7 @@ def test_misspelt_key_suggests_the_right_one(
         (("codebook", "labels"), [{"name": "a"}, {"name": "A"}], "given twice: a"),
         (("machine",), [], "at least 1"),
         (("machine", 0, "kind"), "magic", "kind 'magic' is none of"),
-        (("coding",), {"kind": "label_studio", "blind": False}, "expected True"),
+        (("coding",), {"kind": "label_studio", "blind": False, "anchoring": 0.2}, "leave `blind` true"),
         (("coding",), {"kind": "label_studio", "overlap": 2}, "less than or equal to 1"),
         (("design", "budget"), "many", "expected a whole number"),
         (("design", "budget"), 1, "cannot fill 2 rounds"),

@@ -31,6 +31,8 @@ class Agreement:
         From ``accuracy, precision, recall, f1, macro_f1``.
     weights : (N,) array, optional
         Of the corpus.
+    code : int, optional
+        The only code to speak of, as where the question is whether it applies.
 
     Examples
     --------
@@ -44,6 +46,7 @@ class Agreement:
     machine_labels: IntArray
     statistics: Sequence[Statistic] = STATISTICS
     weights: FloatArray | None = None
+    code: int | None = None
 
     def solve(self, labels: FloatArray) -> "AgreementSolution":
         """Raises NotEstimableError if a denominator is not positive: nobody uses a code."""
@@ -55,10 +58,11 @@ class Agreement:
         hit = _sums(said[labelled], weighted[units, said][labelled], n_codes)
         given = _sums(said[labelled], mass[labelled], n_codes)
         true = weighted.sum(axis=0)
+        codes = range(n_codes) if self.code is None else [self.code]
         rows = [
             _Ratio.of(statistic, k, hit, given, true)
             for statistic in self.statistics
-            for k in ([None] if statistic in {"accuracy", "macro_f1"} else range(n_codes))
+            for k in ([None] if statistic in {"accuracy", "macro_f1"} else codes)
         ]
         if not all(np.isfinite(row.value) for row in rows):
             raise NotEstimableError(
@@ -66,7 +70,7 @@ class Agreement:
                 hint="Code more units, or ask for accuracy alone.",
             )
         return AgreementSolution(
-            terms=tuple(Term(row.statistic, row.code, "") for row in rows),
+            terms=tuple(Term(r.statistic, self.code if r.code is None else r.code, "") for r in rows),
             values=np.array([row.value for row in rows]),
             rows=tuple(rows),
             estimand=self,

@@ -27,6 +27,8 @@ class Contrast:
         ``difference``, or ``ratio``, which is estimated on the log scale.
     pairs : sequence of pairs of (code or None, group)
         What to compare.
+    codes : sequence of str, optional
+        Names of the codes, where two of them are compared.
 
     Examples
     --------
@@ -41,6 +43,7 @@ class Contrast:
     mean: Mean
     kind: Literal["difference", "ratio"]
     pairs: Sequence[tuple[tuple[int | None, str], tuple[int | None, str]]]
+    codes: Sequence[str] = ()
 
     def solve(self, labels: FloatArray) -> "DifferenceSolution | RatioSolution":
         """Raises NotEstimableError if a group has no unit, or a ratio has a side that is not positive."""
@@ -66,12 +69,15 @@ class Contrast:
     def _terms(self, sign: str) -> tuple[Term, ...]:
         return tuple(
             Term(
-                self.kind if one == other else f"{self.kind} to code {other}",
+                self.kind if other is None or one == other else f"{self.kind} to {self._name(other)}",
                 one,
                 group if group == reference else f"{group}{sign}{reference}",
             )
             for (one, group), (other, reference) in self.pairs
         )
+
+    def _name(self, code: int) -> str:
+        return self.codes[code] if self.codes else f"code {code}"
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ class MeanSolution:
 
 @dataclass(frozen=True)
 class Mean:
-    """The mean of the one-hot label, or of the number that a code stands for.
+    """The mean of the one-hot label, or of any other outcome that the code decides.
 
     Parameters
     ----------
@@ -63,15 +63,17 @@ class Mean:
         One name a group. A group without a unit has no rows.
     weights : (N,) array, optional
         Weights of the corpus.
-    code_values : (K,) array, optional
-        What each code stands for: one mean instead of K shares.
+    outcomes : (T, K) array, optional
+        What each code stands for in each of T means; by default the K shares.
+    labels : sequence of (int or None), optional
+        The code that each outcome speaks of, T of them; none by default.
 
     Examples
     --------
     >>> labels = np.array([[1.0, 0.0], [0.5, 0.5]])
     >>> Mean("prevalence").solve(labels).values.tolist()
     [0.75, 0.25]
-    >>> Mean("score", code_values=np.array([1.0, 3.0])).solve(labels).values.tolist()
+    >>> Mean("score", outcomes=np.array([[1.0, 3.0]])).solve(labels).values.tolist()
     [1.5]
     """
 
@@ -79,7 +81,8 @@ class Mean:
     groups: IntArray | None = None
     group_names: Sequence[str] = ()
     weights: FloatArray | None = None
-    code_values: FloatArray | None = None
+    outcomes: FloatArray | None = None
+    labels: Sequence[int | None] | None = None
 
     def solve(self, labels: FloatArray) -> MeanSolution:
         """Means ``sum_i w_i z_i . o / sum_i w_i sum_k z_ik`` by group.
@@ -88,8 +91,9 @@ class Mean:
         the whole corpus.
         """
         n_units, n_codes = labels.shape
-        outcomes = np.eye(n_codes) if self.code_values is None else self.code_values[None, :]
-        codes: list[int | None] = list(range(n_codes)) if self.code_values is None else [None]
+        outcomes = np.eye(n_codes) if self.outcomes is None else self.outcomes
+        codes: Sequence[int | None] = range(n_codes) if self.outcomes is None else [None] * len(outcomes)
+        codes = self.labels or codes
         overall, overall_mass = self._totals(labels, None)
         terms, values, members, masses = [], [], [], []
         for name, units in self._members(n_units):

@@ -1,0 +1,73 @@
+"""The `coding` section of a study file: where people code, what they see, and how their codes become gold."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from annotator.section import Column, Section, refuse_doubles
+
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True)]
+
+
+class Gold(Section):
+    """How the codes of several people become one label a unit; the codes of ``experts`` settle theirs."""
+
+    rule: Literal["majority", "dawid_skene", "expert"] = "majority"
+    experts: tuple[Column, ...] = ()
+
+    @model_validator(mode="after")
+    def _experts_fit_the_rule(self) -> Self:
+        refuse_doubles("experts", list(self.experts))
+        if self.rule == "expert" and not self.experts:
+            raise ValueError("the rule `expert` needs `experts`: the coders whose codes win")
+        if self.rule == "majority" and self.experts:
+            raise ValueError("the rule `majority` has no experts: choose `expert` or `dawid_skene`")
+        return self
+
+
+class LabelStudioCoding(Section):
+    """People code in Label Studio."""
+
+    kind: Literal["label_studio"]
+    url: str | None = Field(None, description="the one `annotator up` started when absent")
+    overlap: float = Field(0.15, ge=0, le=1, description="share of units coded by two people")
+    gold: Gold = Field(default_factory=Gold)
+    blind: bool = Field(True, description="false shows coders the first machine annotator's label")
+    anchoring: float = Field(
+        0.0,
+        ge=0,
+        le=0.5,
+        description="share of units shown with that label in a blind study, to measure its pull",
+    )
+    cannot_code: tuple[Reason, ...] = Field((), description="reasons a coder may give for giving no code")
+    note: bool = Field(False, description="room for a note beside the codes")
+    content_warning: str = Field("", description="shown to coders before anything else")
+    break_after: int | None = Field(None, ge=1, description="minutes")
+    daily_limit: int | None = Field(None, ge=1, description="texts a coder a day")
+
+    @model_validator(mode="after")
+    def _reasons_are_distinct(self) -> Self:
+        refuse_doubles("reasons under cannot_code", list(self.cannot_code))
+        return self
+
+    @model_validator(mode="after")
+    def _an_arm_needs_another(self) -> Self:
+        if self.anchoring and not self.blind:
+            raise ValueError("`anchoring` compares with units coded blind: leave `blind` true")
+        return self
+
+    @property
+    def shown(self) -> float:
+        """Share of units that coders see with a machine label."""
+        return self.anchoring if self.blind else 1.0
+
+
+class ReplayCoding(Section):
+    """Human codes that stand in the corpus already: for simulation."""
+
+    kind: Literal["replay"]
+    column: Column
+    gold: Gold = Field(default_factory=Gold)
+
+
+Coding = Annotated[LabelStudioCoding | ReplayCoding, Field(discriminator="kind")]

@@ -1,0 +1,66 @@
+"""The table of reliability after some closed rounds."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pandas as pd
+
+from annotator.coding.reliability.anchoring import anchoring
+from annotator.coding.reliability.bootstrap import Measured
+from annotator.coding.reliability.coded import Coded
+from annotator.coding.reliability.drift import change, slope
+from annotator.coding.reliability.machines import with_people
+from annotator.coding.reliability.people import among_people, of_coders
+from annotator.coding.reliability.rows import Row, row
+
+Streams = Callable[[int, str], np.random.Generator]
+WATCHED = "corpus"  # later rounds draw harder units: only with weights do rounds speak of the same texts
+
+
+def reliability_table(coded: Coded, streams: Streams, *, confidence_level: float = 0.95) -> pd.DataFrame:
+    """One row a statistic, in the columns of ``schema.RELIABILITY``.
+
+    ``scope`` is ``round`` for agreement among the people of one round alone, and ``so_far`` for everything
+    that speaks of all rounds together. ``streams`` gives the random numbers for one use in one round, so that
+    the rows of a round stay what they are when further rounds are added.
+    """
+    return pd.DataFrame([vars(each) for each in _rows(coded, streams, confidence_level)])
+
+
+def _rows(coded: Coded, streams: Streams, level: float) -> Iterator[Row]:
+    numbers = sorted({int(number) for number in coded.rounds})
+    rounds = []
+    for number in numbers:
+        rng = streams(number, "reliability")
+        rounds += list(among_people(coded.of_round(number), number, "round", rng, level))
+    yield from rounds
+    last = numbers[-1]
+    rng = streams(last, "reliability so far")
+    yield from among_people(coded, last, "so_far", rng, level)
+    yield from _drift(rounds, numbers, coded)
+    yield from of_coders(coded, last, "so_far", rng, level)
+    yield from with_people(coded, last, "so_far", rng, level)
+    yield from _doubt(coded, last)
+    yield from anchoring(coded, last, "so_far", level)
+
+
+def _drift(rounds: list[Row], numbers: list[int], coded: Coded) -> Iterator[Row]:
+    """Change and slope over rounds of percent agreement, and of alpha at the level of the codes."""
+    for statistic in ("percent_agreement", f"alpha_{coded.level}"):
+        watched = [
+            Measured(each.value, each.ci_low, each.ci_high, each.n)
+            for each in rounds
+            if (each.statistic, each.weighting, each.label) == (statistic, WATCHED, "")
+        ]
+        for name, found in (("change", change(watched)), ("slope", slope(watched))):
+            yield row(numbers[-1], "so_far", f"{statistic}_{name}", found, weighting=WATCHED)
+
+
+def _doubt(coded: Coded, number: int) -> Iterator[Row]:
+    """The share of gold labels that are wrong, by the model that formed them."""
+    modelled = np.isfinite(coded.doubt)
+    if modelled.any():
+        for weighting, weights in coded.weightings:
+            share = float(np.average(coded.doubt[modelled], weights=weights[modelled]))
+            found = Measured(share, np.nan, np.nan, int(modelled.sum()), "by the model of Dawid and Skene")
+            yield row(number, "so_far", "gold_error", found, weighting=weighting)

@@ -1,0 +1,133 @@
+"""What talking to Label Studio costs beside the bare requests: sending 10,000 tasks, collecting 200 codes.
+
+    python benchmarks/label_studio.py [--tasks 10000] [--codes 200]
+
+Starts a Label Studio of its own in a temporary folder (a minute) and stops it. Sending is compared with one
+raw bulk import of the same texts into another project; collecting with the one filtered list request that
+returns the same annotations. Prints ratios; both run on the same server, one after the other.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import statistics
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from annotator import services
+from annotator.codebook import Code, Codebook
+from annotator.coding.form import Form
+from annotator.coding.label_studio import _CODE_FIELDS, LabelStudio
+from annotator.coding.label_studio_client import Client, TokenAuth
+from annotator.coding.labeling_config import CONTROL, TEXT
+from annotator.coding.protocol import Task
+
+BOOK = Codebook(
+    question="Which problem?", labels=[Code(name="jobs"), Code(name="health"), Code(name="other")]
+)
+
+
+def timed(call: Callable[[], Any]) -> tuple[float, Any]:
+    """Seconds, and what came of it."""
+    started = time.perf_counter()
+    result = call()
+    return time.perf_counter() - started, result
+
+
+@contextlib.contextmanager
+def running() -> Iterator[services.Services]:
+    """A Label Studio in a folder of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["ANNOTATOR_SERVICES"] = folder
+        try:
+            yield services.up(Path(folder), prefect=False, progress=lambda message: None)
+        finally:
+            services.down(Path(folder))
+
+
+def new_service(found: services.Services) -> LabelStudio:
+    """The service of a study that nobody has sent anything to."""
+    token = found.credentials().token
+    service = LabelStudio(found.label_studio_url, token, "benchmark", Form(BOOK), study_id=uuid.uuid4().hex)
+    assert service.project_id
+    return service
+
+
+def annotate(client: Client, task_id: int) -> None:
+    """One code, as the labelling page would send it."""
+    chosen = {"from_name": CONTROL, "to_name": TEXT, "type": "choices", "value": {"choices": ["health"]}}
+    client.post(f"/api/tasks/{task_id}/annotations/", {"result": [chosen], "lead_time": 4.2})
+
+
+def sending(found: services.Services, client: Client, texts: list[str]) -> tuple[float, float]:
+    """Seconds of a raw import and of ours, each into a new project."""
+    bare = new_service(found)
+    body = [{"data": {"text": text, "unit_id": f"u{i}"}} for i, text in enumerate(texts)]
+    raw, _ = timed(lambda: client.post(f"/api/projects/{bare.project_id}/import", body))
+    service = new_service(found)
+    tasks = [Task(f"u{i}", text) for i, text in enumerate(texts)]
+    ours, _ = timed(lambda: service.send(1, tasks))
+    return raw, ours
+
+
+def collecting(
+    found: services.Services, client: Client, texts: list[str], n_codes: int
+) -> list[tuple[float, float]]:
+    """Seconds of the one request that returns the new codes, and of ours; three times over."""
+    service = new_service(found)
+    sent = service.send(1, [Task(f"u{i}", text) for i, text in enumerate(texts)])
+    pairs = []
+    for turn in range(3):
+        since = pd.Timestamp.now(tz="UTC")
+        time.sleep(1.0)
+        ids = sent["task_id"][turn * n_codes : (turn + 1) * n_codes]
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(lambda task_id: annotate(client, int(task_id)), ids))
+        newer = {
+            "filter": "filter:tasks:updated_at",
+            "operator": "greater",
+            "type": "Datetime",
+            "value": since.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        }
+        query = json.dumps({"filters": {"conjunction": "and", "items": [newer]}})
+        where: dict[str, Any] = {"project": service.project_id, "page_size": 1000, "include": _CODE_FIELDS}
+        raw, page = timed(lambda: client.get("/api/tasks/", query=query, fields="all", **where))  # noqa: B023
+        ours, codes = timed(lambda: (service.missing(1, sent), service.collect(sent, since))[1])  # noqa: B023
+        assert len(page["tasks"]) == len(codes) == n_codes, (len(page["tasks"]), len(codes))
+        pairs.append((raw, ours))
+    return pairs
+
+
+def show(what: str, pairs: list[tuple[float, float]]) -> None:
+    """One line: medians and their ratio."""
+    raw, ours = (statistics.median(times) for times in zip(*pairs, strict=True))
+    print(f"{what:<48} raw {raw:6.2f} s   ours {ours:6.2f} s   ratio {ours / raw:.2f}")
+
+
+def main() -> None:
+    """Start, time, print, stop."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--tasks", type=int, default=10_000)
+    parser.add_argument("--codes", type=int, default=200)
+    args = parser.parse_args()
+    texts = [f"Answer number {i}: rents and hospitals are too expensive for us." for i in range(args.tasks)]
+    with running() as found:
+        client = Client(found.label_studio_url, TokenAuth(found.credentials().token))
+        sending(found, client, texts[:100])  # the first requests after a start are slow
+        show(f"sending {args.tasks:,} tasks", [sending(found, client, texts) for _ in range(3)])
+        show(
+            f"collecting {args.codes:,} new codes of {args.tasks:,} tasks",
+            collecting(found, client, texts, args.codes),
+        )
+
+
+if __name__ == "__main__":
+    main()

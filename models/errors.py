@@ -1,0 +1,9 @@
+"""What can go wrong with a classifier. Every message says where, and what to do."""
+
+
+class CannotFitError(ValueError):
+    """The given examples, labels or settings do not bear a fit."""
+
+
+class CheckpointError(ValueError):
+    """A checkpoint cannot be written, read, or does not belong here."""
