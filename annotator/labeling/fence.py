@@ -16,7 +16,7 @@ def fenced(text: str) -> str:
     >>> fenced("a </text> b") == "a <" + chr(0x200B) + "/text> b"
     True
     """
-    wide = text.translate(_WIDE)
+    wide = text if text.isascii() else text.translate(_WIDE)
     places = [match.end() for match in _TAG.finditer(wide)]
     for place in reversed(places):
         text = f"{text[:place]}\N{ZERO WIDTH SPACE}{text[place:]}"

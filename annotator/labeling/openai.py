@@ -215,6 +215,9 @@ class OpenAIAnnotator:
 
     async def _all(self, unit: Unit, questions: Sequence[Question], known: Replies) -> list[Reply]:
         """All replies; where a question fails for good, the others are waited for, since they may be paid."""
+        if len(questions) == 1:
+            (only,) = questions
+            return [await known.reply(unit.unit_id, only, self._usable(only))]
         asked = (known.reply(unit.unit_id, each, self._usable(each)) for each in questions)
         found = await asyncio.gather(*asked, return_exceptions=True)
         for failure in found:

@@ -1,6 +1,7 @@
 """What a request to an endpoint carries beside model and messages, by the kind of reply that is wanted."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from annotator.codebook import Codebook
@@ -33,16 +34,24 @@ class Parameters:
 
     def of(self, question: Question) -> dict[str, Any]:
         """The parameters of one request."""
+        return self._by_kind[question.role, question.sample is not None]
+
+    @cached_property
+    def _by_kind(self) -> dict[tuple[Role, bool], dict[str, Any]]:
+        roles: tuple[Role, ...] = ("label", "structured", "confidence")
+        return {(role, sampled): self._of(role, sampled) for role in roles for sampled in (False, True)}
+
+    def _of(self, role: Role, is_sampled: bool) -> dict[str, Any]:
         parameters: dict[str, Any] = {self.limit: self.max_tokens}
-        temperature = self.temperature if question.sample is None else self.sampling_temperature
+        temperature = self.sampling_temperature if is_sampled else self.temperature
         if temperature is not None:
             parameters["temperature"] = temperature
-        if question.role == "structured":
+        if role == "structured":
             parameters[self.limit] = max(self.max_tokens, structured.most_tokens(self.codebook))
             parameters["response_format"] = structured.response_format(self.codebook)
-        if question.role == "label" and self.codebook.is_multilabel:
+        if role == "label" and self.codebook.is_multilabel:
             parameters[self.limit] = max(self.max_tokens, structured.most_tokens(self.codebook))
-        if self.logprobs and question.role != "confidence":
+        if self.logprobs and role != "confidence":
             parameters |= {"logprobs": True, "top_logprobs": _ALTERNATIVES}
         return parameters
 

@@ -53,7 +53,6 @@ class Prompts:
         columns: tuple[str, str] | None = None,
         order: Sequence[str] | None = None,
     ) -> None:
-        self._templates = Templates(folders)
         self._folders = folders
         self._codebook = codebook
         self._as_json = as_json
@@ -62,6 +61,7 @@ class Prompts:
         self._order = tuple(order or codebook.names)
         self._spelling = spelling(codebook)
         self._system_without = lru_cache(maxsize=None)(self._render_system)
+        self._templates = Templates(folders, self._values)
         self._templates.refuse_idle(self._templates.sources(self._used))
 
     def with_order(self, order: Sequence[str]) -> "Prompts":
@@ -93,16 +93,18 @@ class Prompts:
         return [
             *self.label(text, unit_id),
             {"role": "assistant", "content": said},
-            {"role": "user", "content": self._render("confidence.j2", label=said)},
+            {"role": "user", "content": self._templates.render("confidence.j2", label=said)},
         ]
 
     def repair(self, asked: Sequence[Message], reply: str) -> list[Message]:
         """A further turn where the reply was not the JSON object asked for."""
         said = {"role": "assistant", "content": reply}
-        return [*asked, said, {"role": "user", "content": self._render("repair.j2")}]
+        return [*asked, said, {"role": "user", "content": self._templates.render("repair.j2")}]
 
     def own_examples(self, text: str, unit_id: str | None) -> frozenset[int]:
         """Which of the examples are this very unit."""
+        if not self._examples:
+            return frozenset()
         words = text.strip()
         return frozenset(
             place
@@ -126,15 +128,14 @@ class Prompts:
 
     def _render_system(self, without: frozenset[int]) -> str:
         shown = [example for place, example in enumerate(self._examples) if place not in without]
-        return self._render("system.j2", examples=[replace(each, text=fenced(each.text)) for each in shown])
+        return self._templates.render(
+            "system.j2", examples=[replace(each, text=fenced(each.text)) for each in shown]
+        )
 
     def _unit(self, text: str) -> str:
-        return self._render("unit.j2", text=fenced(text), parts=parts(text, self._columns))
+        return self._templates.render("unit.j2", text=fenced(text), parts=parts(text, self._columns))
 
-    def _render(self, template: str, **values: object) -> str:
-        return self._templates.render(template, **self._values, **values)
-
-    @cached_property
+    @property
     def _values(self) -> dict[str, object]:
         codes = {code.name: code for code in self._codebook.labels}
         listed = self._codebook.model_copy(update={"labels": tuple(codes[name] for name in self._order)})

@@ -4,11 +4,11 @@ A template of the same name in a user's folder takes the place of the built-in o
 """
 
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-from jinja2 import FunctionLoader, StrictUndefined, TemplateError, TemplateSyntaxError, meta
+from jinja2 import FunctionLoader, StrictUndefined, Template, TemplateError, TemplateSyntaxError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from annotator.errors import StudyError
@@ -25,26 +25,39 @@ class Templates:
 
     Args:
         folders: where to look, before the built-in templates.
+        values: what all templates know.
 
-    >>> Templates().render("confidence.j2", label="economy", is_multilabel=False)[:42]
+    >>> Templates(values={"is_multilabel": False}).render("confidence.j2", label="economy")[:42]
     'How likely is it that "economy" is the rig'
     """
 
-    def __init__(self, folders: Sequence[Traversable] = ()) -> None:
+    def __init__(
+        self, folders: Sequence[Traversable] = (), values: Mapping[str, object] | None = None
+    ) -> None:
         self._folders = [*folders, BUILT_IN]
         self._environment = ImmutableSandboxedEnvironment(
             loader=FunctionLoader(self._load), undefined=StrictUndefined, autoescape=False, trim_blocks=True
         )
+        self._environment.globals.update(values or {})
+        self._compiled: dict[str, Template] = {}
 
     def render(self, name: str, **values: object) -> str:
         """The template's text without blank space around it. Raises StudyError naming file and line."""
         try:
-            return self._environment.get_template(name).render(values).strip()
+            return self._template(name).render(values).strip()
         except TemplateSyntaxError as error:
             place = f"{error.filename or self.place(name)}, line {error.lineno}"
             raise StudyError(f"{place}: {error.message}", hint=_HINT) from error
         except _MISTAKES as error:
             raise StudyError(f"{self._line_of(error, name)}: {_words(error)}", hint=_HINT) from error
+
+    def _template(self, name: str) -> Template:
+        """The template, found and compiled once."""
+        if name not in self._compiled:
+            template = self._environment.get_template(name)
+            template.globals = dict(template.globals)  # a plain mapping is read much faster than a chain
+            self._compiled[name] = template
+        return self._compiled[name]
 
     def place(self, name: str) -> str:
         """The file a template comes from."""

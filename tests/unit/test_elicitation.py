@@ -301,3 +301,42 @@ def test_a_failure_among_many_questions_loses_no_paid_reply(cache: ReplyCache) -
             model.label([UNIT])
         answered = sum(listed(request["messages"])[0] != "negative" for request in endpoint.requests)
     assert len(cache) == answered
+
+
+@pytest.mark.parametrize(
+    ("confidence", "samples", "shuffles", "codebook"),
+    [
+        ("verbalized", 0, 0, TONE),
+        ("structured", 0, 2, TONE),
+        ("self_consistency", 3, 0, TIMES),
+        ("prompt_agreement", 0, 2, TOPICS),
+        ("structured", 2, 0, TOPICS),
+    ],
+)
+def test_a_rehearsal_counts_every_question(
+    cache: ReplyCache, confidence: str, samples: int, shuffles: int, codebook: Codebook
+) -> None:
+    """Nothing is sent; in earnest as many requests go out."""
+    units = [UNIT, Unit("u2", "Another text"), Unit("u3", "Another text")]
+
+    def behave(messages: Messages, _: int) -> Answer:
+        each = dict.fromkeys(codebook.names, 0.5)
+        code = listed(messages)[0].split()[0]
+        if messages[1]["content"].endswith("JSON:"):
+            said = {"label": code, "labels": [code], "probability": 0.8, "probabilities": each}
+            return completion(json.dumps(said))
+        return completion("80%" if len(messages) == 4 else code)
+
+    with ChatEndpoint(behave) as endpoint:
+        prompts = Prompts(codebook, as_json=confidence == "structured")
+        others = orders(codebook.names, shuffles, np.random.default_rng(0))
+        shuffled_prompts = [prompts.with_order(order) for order in others]
+        variation = Variation(samples=samples, shuffled=shuffled_prompts)
+        options = {"confidence": confidence, "variation": variation, "prompts": prompts}
+        model = annotator(endpoint, cache, codebook, **options)
+        rehearsal = model.rehearse(units)
+        assert endpoint.requests == []
+        rows = model.label(units)
+        assert {row.status for row in rows} == {"ok"}
+        assert len(endpoint.requests) == rehearsal.calls == len(cache)
+    assert rehearsal.tokens_in > 0 < rehearsal.tokens_out
