@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from annotator.errors import StudyError
 from annotator.labeling.connection import http_client
 from annotator.labeling.limits import Limits
-from annotator.labeling.privacy import is_local, shown
+from annotator.labeling.privacy import shown
 
 if TYPE_CHECKING:
     import ssl
@@ -108,4 +108,4 @@ class Client:
     def _certificates(self) -> "ssl.SSLContext":
         import httpx2  # noqa: PLC0415 (slow to import)
 
-        return httpx2.create_ssl_context(trust_env=not is_local(self._base_url))
+        return httpx2.create_ssl_context()
