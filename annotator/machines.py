@@ -105,6 +105,10 @@ class OpenAIMachine(Elicited):
             raise ValueError("max_cost needs price_in and price_out, the money per million tokens")
         if self.max_cost is not None and self.batch is not None:
             raise ValueError("max_cost cannot be kept with `batch`: a batch is paid for as a whole")
+        if self.translate is not None and self.batch is not None:
+            raise ValueError(
+                "`batch` asks about the texts as they are: leave out `translate`, or translate first"
+            )
         return self
 
     @property
