@@ -22,68 +22,10 @@ from models.folds import stratified_folds
 from models.kinds import make
 from models.label_map import LabelMap, Text
 from models.metrics import scores
+from models.search_space import Space
 
 EPOCHS = 1000  # more than any fit has, so that epochs of different folds are different steps
 WARM_TRIALS = 5
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One of some values."""
-
-    values: tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class Between:
-    """A number from ``low`` to ``high``, both included; on the log scale if ``log``.
-
-    Whole if both ends are.
-    """
-
-    low: float
-    high: float
-    log: bool = False
-
-
-Space = Mapping[str, Choice | Between]
-
-ENCODER_SPACE: Space = {
-    "learning_rate": Between(1e-5, 2e-3, log=True),
-    "batch_size": Choice((8, 16, 32)),
-    "epochs": Between(3, 12),
-    "weight_decay": Between(1e-3, 0.1, log=True),
-    "warmup": Between(0.0, 0.2),
-}
-SPACES: Mapping[str, Space] = {
-    "encoder": ENCODER_SPACE,
-    "count_logistic": {
-        "c": Between(1e-3, 1e2, log=True),
-        "ngrams": Between(1, 3),
-        "min_count": Between(1, 3),
-    },
-    "tfidf_logistic": {
-        "c": Between(1e-2, 1e3, log=True),
-        "ngrams": Between(1, 3),
-        "min_count": Between(1, 3),
-    },
-    "linear_svm": {"c": Between(1e-3, 1e2, log=True), "ngrams": Between(1, 3), "min_count": Between(1, 3)},
-    "random_forest": {"trees": Between(100, 500), "ngrams": Between(1, 2), "min_count": Between(1, 3)},
-    "gradient_boosting": {"trees": Between(30, 300, log=True), "max_features": Choice((200, 500, 1000))},
-    "embeddings_logistic": {"c": Between(1e-4, 1e1, log=True)},
-}
-LORA_SPACE: Space = {
-    **ENCODER_SPACE,
-    "learning_rate": Between(5e-5, 1e-2, log=True),
-    "lora_rank": Choice((4, 8, 16, 32)),
-}
-
-
-def space_of(kind: str, settings: Mapping[str, Any] | None = None) -> Space:
-    """What is worth searching for a kind of classifier; empty where there is nothing to set."""
-    if kind == "encoder" and (settings or {}).get("method") == "lora":
-        return LORA_SPACE
-    return SPACES.get(kind, {})
 
 
 @dataclass(frozen=True)
@@ -233,7 +175,7 @@ def _objective(search: Search, given: Examples) -> Callable[[optuna.Trial], floa
     fold = stratified_folds(given.labels, search.n_folds, rng, groups=given.texts)
 
     def log_loss(trial: optuna.Trial) -> float:
-        settings = {name: _suggest(trial, name, where) for name, where in search.space.items()}
+        settings = {name: where.suggest(trial, name) for name, where in search.space.items()}
         total = 0.0
         for j in range(search.n_folds):
             try:
@@ -275,14 +217,6 @@ def _report(trial: optuna.Trial, step: int, loss: float) -> None:
     trial.report(loss, step)
     if trial.should_prune():
         raise optuna.TrialPruned
-
-
-def _suggest(trial: optuna.Trial, name: str, where: Choice | Between) -> Any:
-    if isinstance(where, Choice):
-        return trial.suggest_categorical(name, where.values)
-    if isinstance(where.low, int) and isinstance(where.high, int):
-        return trial.suggest_int(name, where.low, where.high, log=where.log)
-    return trial.suggest_float(name, where.low, where.high, log=where.log)
 
 
 def _claim(study: optuna.Study, identity: str, storage: Path | None) -> None:

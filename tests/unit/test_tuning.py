@@ -8,7 +8,8 @@ import tiny_encoder
 
 from models.errors import CannotFitError
 from models.label_map import LabelMap
-from models.tuning import SPACES, Between, Choice, Search, nested_cross_validate, space_of, tune
+from models.search_space import SPACES, Between, Choice, space_of
+from models.tuning import Search, nested_cross_validate, tune
 
 BINARY = LabelMap(("negative", "positive"), "binary")
 SPACE = {"c": Between(1e-3, 1e2, log=True), "ngrams": Between(1, 2)}
