@@ -64,6 +64,7 @@ def rows(units: Corpus, design: Design) -> pd.DataFrame:
             "drawn": design.drawn,
             "purpose": "estimate",
             "seed": 20_261_121,
+            "preannotated": False,
         },
         copy=False,
     )
