@@ -106,14 +106,14 @@ def in_a_process(stage: str, study: Path) -> dict[str, Any]:
 def run_stage(stage: str, path: Path) -> dict[str, Any]:
     """The other side of ``in_a_process``."""
     from annotator.labeling.completion import Completion  # noqa: PLC0415
-    from annotator.labeling.endpoint import Answer, Endpoint  # noqa: PLC0415
+    from annotator.labeling.endpoint import Answer, Endpoint, Request  # noqa: PLC0415
     from annotator.stages.ingest import ingest  # noqa: PLC0415
     from annotator.stages.label import label  # noqa: PLC0415
     from annotator.workspace import Workspace  # noqa: PLC0415
 
-    async def at_once(_: Endpoint, messages: Sequence[dict[str, str]]) -> Answer:
+    async def at_once(_: Endpoint, request: Request) -> Answer:
         await asyncio.sleep(0)
-        return Answer(Completion(code_of(messages[1]["content"]), "stop", 100, 2), 1, 0.0)
+        return Answer(Completion(code_of(request.messages[1]["content"]), "stop", 100, 2), 1, 0.0)
 
     if stage == "label-in-memory":
         Endpoint.ask = at_once  # type: ignore[method-assign, assignment]
