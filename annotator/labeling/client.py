@@ -64,6 +64,11 @@ class Client:
         self._free: list[AsyncOpenAI] = []
         self._all: list[AsyncOpenAI] = []
 
+    def open(self) -> None:
+        """Load the library, which takes a while, unless that is done."""
+        if not self._all:
+            self._free.append(self._connect())
+
     async def complete(self, request: Mapping[str, Any]) -> bytes:
         """The body of the answer to one chat completion request.
 

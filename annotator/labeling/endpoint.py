@@ -143,6 +143,7 @@ class Endpoint:
 
     async def _in_turn(self, request: Request) -> None:
         """Wait until the pace allows this request. Raises ServiceUnavailableError when stopped meanwhile."""
+        self._client.open()  # before the pace begins: what waited for it would go out in a bunch
         await self._requests.take()
         await self._tokens.take(_expected(request))
         if self._stopping.is_set():

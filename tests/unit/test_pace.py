@@ -78,7 +78,8 @@ def test_an_endpoint_is_asked_at_the_pace_it_bears(cache: ReplyCache) -> None:
         )
         annotator.label(units)
     seconds = max(times) - min(times)
-    assert seconds >= (40 - 1) / 40 - BURST_SECONDS - 0.1
+    # On a busy machine the first may arrive late, so that all come within less time than they were sent.
+    assert seconds >= (40 - 1) / 40 - BURST_SECONDS - 0.25
 
 
 def test_tokens_count_as_the_endpoint_says_once_it_does(cache: ReplyCache) -> None:
