@@ -117,7 +117,8 @@ def _about(machine: MachineCost) -> str:
     cap = "" if machine.max_cost is None else f" Labelling stops at a max_cost of {machine.max_cost:,.2f}."
     return (
         f"{machine.annotator}: {tokens} for the whole corpus (from {machine.basis}) "
-        f"cost {machine.cost:,.2f}, of which {machine.to_come:,.2f} is to come.{cap}"
+        f"cost {machine.cost:,.2f}, of which {machine.to_come:,.2f} is to come; "
+        f"asking again before every round adds {machine.canary:,.2f}.{cap}"
     )
 
 

@@ -56,6 +56,7 @@ class OpenAIAnnotator:
         price_out: price of a million reply tokens.
         max_cost: most that may be spent; None means no cap.
         ask_again: where a known reply is no label, ask again.
+        occasion: what the replies are for; those of another occasion are not taken for these.
         local_only: whether texts may only go to this machine or its private network.
         endpoint_class: how the endpoint is asked: request by request, or by batches.
 
@@ -88,6 +89,7 @@ class OpenAIAnnotator:
         price_out: float = 0.0,
         max_cost: float | None = None,
         ask_again: bool = False,
+        occasion: str = "",
         local_only: bool = False,
         endpoint_class: type[Endpoint] = Endpoint,
     ) -> None:
@@ -100,6 +102,7 @@ class OpenAIAnnotator:
         self._prices = (price_in / 1e6, price_out / 1e6)
         self._max_cost = max_cost
         self._ask_again = ask_again
+        self._occasion = {"occasion": occasion} if occasion else {}
         self._parameters = Parameters(
             limit="max_completion_tokens" if self._base_url == OPENAI_URL else "max_tokens",
             max_tokens=max_tokens,
@@ -196,7 +199,12 @@ class OpenAIAnnotator:
             self._spending(self._max_cost if keep else None),
             model=self._model,
             parameters=self._parameters,
-            depends_on={"kind": "openai", "endpoint": _place(self._base_url), "model": self._model},
+            depends_on={
+                "kind": "openai",
+                "endpoint": _place(self._base_url),
+                "model": self._model,
+                **self._occasion,
+            },
             ask_again=self._ask_again,
             keep=keep,
         )

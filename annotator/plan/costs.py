@@ -13,7 +13,7 @@ from annotator.labeling.wording import prompts, variation
 from annotator.machines import Machine, OpenAIMachine
 from annotator.stages.collect import stored_codes
 from annotator.study import Study
-from annotator.workspace import SHARD_SIZE, Workspace, codes, shard
+from annotator.workspace import SHARD_SIZE, Workspace, canary_labels, codes, shard
 
 MINUTES_PER_CODE = 0.5
 
@@ -56,7 +56,8 @@ class MachineCost:
     """Tokens and money of one machine annotator for the whole corpus.
 
     ``basis`` says where the tokens come from: ``replies``, ``text lengths``, or ``free`` for annotators that
-    charge nothing. ``to_come`` is the part of the cost that is not spent yet, ``max_cost`` the cap on it all.
+    charge nothing. ``to_come`` is the part of the cost that is not spent yet, ``canary`` what asking again
+    before the rounds to come adds to it, ``max_cost`` the cap on it all.
     """
 
     annotator: str
@@ -65,6 +66,7 @@ class MachineCost:
     tokens_out: float
     cost: float
     to_come: float
+    canary: float = 0.0
     max_cost: float | None = None
 
 
@@ -108,10 +110,19 @@ def _machine_cost(workspace: Workspace, machine: Machine, texts: "pd.Series[str]
     else:
         tokens_in, tokens_out = tokens_from_lengths(workspace.study, machine, texts[is_paid])
         spent = 0.0
-    cost = (tokens_in * machine.price_in + tokens_out * machine.price_out) * machine.price_factor / 1e6
+    full_price = (tokens_in * machine.price_in + tokens_out * machine.price_out) / 1e6
+    cost = full_price * machine.price_factor
     basis = "replies" if n_seen else "text lengths"
     to_come = cost * (1.0 - spent)
-    return MachineCost(machine.name, basis, tokens_in, tokens_out, cost, to_come, machine.max_cost)
+    canary = full_price / n_paid * _n_asked_again(workspace, machine, len(texts))
+    return MachineCost(machine.name, basis, tokens_in, tokens_out, cost, to_come, canary, machine.max_cost)
+
+
+def _n_asked_again(workspace: Workspace, machine: OpenAIMachine, n_units: int) -> int:
+    """How many units are to be put to the endpoint again, in all rounds to come."""
+    numbers = range(1, workspace.study.design.rounds + 1)
+    n_rounds = sum(not workspace.store.exists(canary_labels(machine.name, number)) for number in numbers)
+    return n_rounds * min(machine.canary, n_units)
 
 
 def tokens_from_lengths(study: Study, machine: OpenAIMachine, texts: "pd.Series[str]") -> tuple[float, float]:

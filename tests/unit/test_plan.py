@@ -176,6 +176,8 @@ def test_replies_cost_what_their_texts_are_long_until_tokens_are_seen(tmp_path):
     assert found.basis == "text lengths"
     assert found.cost == pytest.approx((2 * found.tokens_in + 8 * found.tokens_out) / 1e6)
     assert found.to_come == found.cost
+    asked_again = 3 * 20 / texts.nunique()
+    assert found.canary == pytest.approx(found.cost * asked_again)
     twice, _ = tokens_from_lengths(workspace.study, section, texts)
     once, _ = tokens_from_lengths(workspace.study, section.model_copy(update={"confidence": "none"}), texts)
     assert twice > 2 * once > 2 * texts.str.len().sum() / 4
