@@ -107,7 +107,7 @@ def test_asking_again_stays_within_the_cap(tmp_path: Path) -> None:
         workspace = advance_to(path, Step("canary", 1))
         (machine,) = workspace.study.machine
         assert isinstance(machine, OpenAIMachine)
-        cap = spent(workspace, machine) + 0.9
+        cap = spent(workspace, machine) + 0.6
         path = study_file(tmp_path, endpoint.base_url, max_cost=cap)
         n_asked = len(endpoint.requests)
         outcome = advance(Workspace.open(path))
