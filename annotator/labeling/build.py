@@ -155,6 +155,7 @@ def openai(
         price_out=machine.price_out * price_factor,
         max_cost=machine.max_cost,
         ask_again=ask_again,
+        shared=workspace.study.runner.workers > 1,
         occasion=occasion,
         local_only=workspace.study.privacy == "local_only",
         endpoint_class=endpoint_class,
