@@ -25,9 +25,9 @@ def main() -> None:
     binaries = make_environment(arguments.venv)
     pip = pip_settings(binaries)
     environment = {**uv_settings(pip), **os.environ}
-    # Compiled now, by all cores, and not at the first start of each command; some machines forbid it later.
     install = [str(binaries / "uv"), "pip", "install", "--python", str(binaries / "python")]
-    install.append("--compile-bytecode")
+    if os.environ.get("PYTHONDONTWRITEBYTECODE"):  # else each start compiles all it imports
+        install.append("--compile-bytecode")
     if pip.get("no-index", "").lower() in ("1", "true", "yes", "on"):
         install.append("--no-index")
     if arguments.torch_index:
