@@ -17,6 +17,17 @@ from annotator.services import Services
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 
+_SERVERS = {"label_studio", "services"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Several workers share the files among them; all that needs the session's servers goes to one."""
+    for item in items:
+        needs_servers = _SERVERS.intersection(getattr(item, "fixturenames", ()))
+        group = "servers" if needs_servers else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def services_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A project folder whose services, if any were started, are down again when the session ends."""
