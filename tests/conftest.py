@@ -20,6 +20,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 _SERVERS = {"label_studio", "services"}
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Several workers share the files among them; all that needs the session's servers goes to one."""
     for item in items:
