@@ -23,7 +23,7 @@ DEMO_ARGS ?=
 TORCH_INDEX ?=
 PYTEST_ARGS ?=
 VALIDATE_ARGS ?=
-WORKERS := -n auto --dist loadgroup
+WORKERS := -n auto
 
 APP := .venv
 SERVER := .venv-label-studio

@@ -5,10 +5,14 @@ names the folder of the session for as long as it lasts.
 """
 
 import os
+import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from annotator import services as local_services
 from annotator.services import Services
@@ -17,16 +21,23 @@ from annotator.services import Services
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 
-_SERVERS = {"label_studio", "services"}
+class FileByFile(LoadScopeScheduling):  # type: ignore[misc]
+    """Hands the tests of a file to one worker, and all files that ask for the session's servers to the same."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return "servers" if needs_servers(self.config.rootpath / path) else path
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Several workers share the files among them; all that needs the session's servers goes to one."""
-    for item in items:
-        needs_servers = _SERVERS.intersection(getattr(item, "fixturenames", ()))
-        group = "servers" if needs_servers else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+@cache
+def needs_servers(path: Path) -> bool:
+    """Whether tests of a file ask for ``label_studio`` or ``services``."""
+    return re.search(r"\b(label_studio|services): Services\b", path.read_text()) is not None
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileByFile:
+    """The order in which several workers get tests."""
+    return FileByFile(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
