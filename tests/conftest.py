@@ -22,7 +22,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 
 class FileByFile(LoadScopeScheduling):  # type: ignore[misc]
-    """Hands the tests of a file to one worker, and all files that ask for the session's servers to the same."""
+    """Hands the tests of a file to one worker, and all files that ask for the session's servers to one."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
@@ -32,7 +32,10 @@ class FileByFile(LoadScopeScheduling):  # type: ignore[misc]
 @cache
 def needs_servers(path: Path) -> bool:
     """Whether tests of a file ask for ``label_studio`` or ``services``."""
-    return re.search(r"\b(label_studio|services): Services\b", path.read_text()) is not None
+    return (
+        re.search(r'\b(label_studio|services): Services|"(label_studio|services)"\)', path.read_text())
+        is not None
+    )
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileByFile:
