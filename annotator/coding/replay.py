@@ -64,7 +64,7 @@ class ReplayCoding:
     def send(self, round_number: int, tasks: Sequence[Task]) -> pd.DataFrame:
         """One row a unit, numbered in the order given. Raises CorpusError where a unit has no valid code."""
         for task in tasks:
-            for coder in self._coders:
+            for coder in [*self._coders][: task.overlap]:
                 self._code(task.unit_id, coder)
         return tasks_frame(
             {
