@@ -8,9 +8,9 @@ GIVEN = "given"
 HEADING = "What coders said, in random order"
 STYLE = """
 .coding .given { border: 1px solid rgba(128, 128, 128, 0.35); border-left: 4px solid #d9822b;
-  border-radius: 6px; margin: 0 0 0.75rem; padding: 0.25rem 0; }
-.coding .given h4, .coding .given h5 { margin: 0.25rem 1rem 0; font-size: 0.9rem; font-weight: 600; }
-.coding .given .lsf-richtext__container { padding: 0.25rem 1rem 0.5rem; font-size: 1rem; line-height: 1.5;
+  border-radius: 6px; margin: 0 0 0.75rem; padding: 0.25rem 1rem 0.5rem; }
+.coding .given h4, .coding .given h5 { margin: 0.25rem 0 0; font-size: 0.9rem; font-weight: 600; }
+.coding .given .lsf-richtext__container { padding: 0.25rem 0 0; font-size: 1rem; line-height: 1.5;
   white-space: pre-wrap; overflow-wrap: anywhere; }
 """
 TASK = "Coders gave these texts different answers, which stand beside each text in random order."

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
+from annotator import label_sets
 from annotator.codebook import Codebook
 from annotator.coding.form import CANNOT_CODE
 
@@ -36,6 +37,8 @@ def disagreements(codes: pd.DataFrame, codebook: Codebook, experts: Sequence[str
     by_unit = answers.groupby("unit_id")
     differ = (by_unit["said"].nunique() > 1) & by_unit["is_label"].any()
     rows = answers.loc[answers["unit_id"].isin(differ.index[differ]), _SAID]
+    if codebook.is_multilabel:
+        rows = rows.assign(said=rows["said"].str.replace(label_sets.SEPARATOR, f"{label_sets.SEPARATOR} "))
     found: pd.DataFrame = rows.sort_values(_SAID).reset_index(drop=True)
     return found
 

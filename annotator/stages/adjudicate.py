@@ -12,7 +12,7 @@ from annotator.coding.disagreement import shown
 from annotator.coding.protocol import CodingService, Task
 from annotator.errors import StudyError
 from annotator.seeds import generator
-from annotator.stages.collect import add, collect, collect_changes, outstanding
+from annotator.stages.collect import add, collect, collect_changes, outstanding, stored_codes
 from annotator.stages.disagreement import (
     answers,
     decided,
@@ -44,7 +44,9 @@ def adjudicate(workspace: Workspace, round_number: int) -> str:
     if not undecided(workspace, round_number):
         collect(workspace, round_number)
     done, units = decided(workspace, round_number), disagreeing(workspace, round_number)
-    return f"{len(done)} of {len(units)} disagreements adjudicated"
+    by_coders = _by_their_coders(workspace, round_number)
+    warning = f" ({by_coders} by somebody who had coded the unit)" if by_coders else ""
+    return f"{len(done)} of {len(units)} disagreements adjudicated{warning}"
 
 
 def give_up_adjudication(workspace: Workspace, round_number: int) -> str:
@@ -92,6 +94,13 @@ def _tasks(workspace: Workspace, round_number: int) -> list[Task]:
 
 def _stream(workspace: Workspace, round_number: int, unit: str) -> np.random.Generator:
     return generator(workspace.study, round_number, f"adjudicate {unit}")
+
+
+def _by_their_coders(workspace: Workspace, round_number: int) -> int:
+    """How many units were adjudicated by one of their own coders."""
+    who = ["unit_id", "coder"]
+    said, judged = stored_codes(workspace, round_number), stored_adjudications(workspace, round_number)
+    return len(judged[who].merge(said[who]))
 
 
 def _asked(sent: pd.DataFrame) -> pd.DataFrame:

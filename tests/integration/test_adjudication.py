@@ -7,7 +7,9 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+import adjudicated_study
 import numpy as np
+import pandas as pd
 import pytest
 import small_study
 
@@ -17,6 +19,7 @@ from annotator.coding.build import build, build_adjudication
 from annotator.coding.label_studio import LabelStudio
 from annotator.coding.label_studio_client import Client, TokenAuth
 from annotator.coding.labeling_config import chosen
+from annotator.coding.replay import ADJUDICATOR, ReplayCoding
 from annotator.coding.simulated import SimulatedCoder, code_all
 from annotator.errors import ServiceUnavailableError
 from annotator.services import Services
@@ -24,6 +27,8 @@ from annotator.stages.disagreement import sent_disagreements, undecided
 from annotator.state import Step, next_step
 from annotator.status import status
 from annotator.workspace import Workspace, adjudications, codes, gold
+from flows.adjudicate import adjudicate as adjudicate_flow
+from flows.advance import advance as advance_flow
 
 pytestmark = pytest.mark.integration
 
@@ -204,6 +209,29 @@ def test_coders_who_change_their_minds_meanwhile(disputed: Workspace, label_stud
         pass
     how = disputed.store.read_frame(gold(1)).set_index("unit_id")["how"]
     assert (how[first], how[second]) == ("agreed", "adjudicated")
+
+
+def test_the_flow_waits_for_the_adjudicator_and_then_closes_the_round(
+    tmp_path: Path, prefect: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, collect = adjudicated_study.write(tmp_path, name="adjudicated-flow"), ReplayCoding.collect
+
+    def nothing_yet(
+        self: ReplayCoding, tasks: pd.DataFrame, since: pd.Timestamp | None = None
+    ) -> pd.DataFrame:
+        codes = collect(self, tasks, since)
+        return codes[codes["coder"] != ADJUDICATOR].reset_index(drop=True)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ReplayCoding, "collect", nothing_yet)
+        state = advance_flow(path, return_state=True)
+        n = len(undecided(Workspace.open(path), 1))
+        assert state.message == f"waiting for people: 0 of {n} disagreements adjudicated"
+        assert adjudicate_flow(path) == f"0 of {n} disagreements adjudicated"
+    assert next_step(Workspace.open(path)) == Step("adjudicate", 1)
+    state = advance_flow(path, return_state=True)
+    assert state.message == "the study is done"
+    assert (Workspace.open(path).store.read_frame(gold(1))["how"] == "adjudicated").sum() == n
 
 
 def test_a_service_that_is_away_loses_nothing(disputed: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -355,6 +355,12 @@ def test_what_is_given_up_keeps_the_gold_of_the_rule(waiting, adjudicator):
     assert (how == "adjudicated").sum() == 3
 
 
+def test_an_adjudicator_who_coded_the_unit_is_told(waiting, adjudicator):
+    adjudicator.answers = 2
+    adjudicator.judge = lambda found: found.assign(coder="replay").reset_index(drop=True)
+    assert advance(waiting).message.endswith("adjudicated (2 by somebody who had coded the unit)")
+
+
 def test_force_takes_what_has_come_before_it_gives_up(waiting, adjudicator):
     adjudicator.answers = 1000
     outcome = advance(waiting, force=True)
