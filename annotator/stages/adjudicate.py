@@ -75,6 +75,8 @@ def _send(workspace: Workspace, round_number: int, service: CodingService) -> No
     both = pd.concat([known[~known["unit_id"].isin(new["unit_id"])], new], ignore_index=True)
     both = both.sort_values("task_id").reset_index(drop=True)
     both["position"] = range(len(both))
+    if both.to_dict("list") == known.to_dict("list"):
+        return
     path = disagreements(round_number)
     workspace.write(path, both, schema.DISAGREEMENTS, round=round_number, address=service.address)
 
