@@ -37,10 +37,10 @@ def gold_by_model(
     """Gold in the columns of ``schema.GOLD`` for the drawn units with a code, and probabilities behind it.
 
     ``codes`` are those of this round and all earlier ones: what a coder did there tells how that coder errs.
-    A unit on whose code the ``experts`` who coded it agree is known and keeps it (``expert``), and so is one
-    that was ``adjudicated`` (unit to label, of all rounds); every other
-    one gets its likeliest code (``dawid_skene``), by lot where several are equally likely. A multilabel
-    codebook is modelled code by code, and a code applies where its probability is above a half.
+    A unit on whose code the ``experts`` who coded it agree is known and keeps it (``expert``); so is one that
+    was ``adjudicated`` (unit to label, of all rounds). Every other one gets its likeliest code
+    (``dawid_skene``), by lot where several are equally likely. A multilabel codebook is modelled code by
+    code, and a code applies where its probability is above a half.
 
     The second frame holds ``unit_id`` and a probability for each code.
 
