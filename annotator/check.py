@@ -10,6 +10,7 @@ from pathlib import Path
 from annotator import corpus
 from annotator.asked import refuse_unanswerable
 from annotator.coding.build import build as build_coding
+from annotator.coding.build import build_adjudication
 from annotator.errors import AnnotatorError, StudyError
 from annotator.labeling.build import build as build_machine
 from annotator.machines import Machine
@@ -39,6 +40,8 @@ def check(workspace: Workspace) -> Iterator[Finding]:
     if study.runner.kind != "threads":
         yield _look("runner", lambda: _runner(workspace))
     yield _look("coding", lambda: build_coding(workspace).check())
+    if study.coding.gold.adjudicate:
+        yield _look("adjudication", lambda: build_adjudication(workspace).describe())
     yield _look("output", lambda: _output(workspace))
 
 

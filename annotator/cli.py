@@ -99,7 +99,7 @@ def deploy(
 def advance(
     study: StudyPath,
     force: Annotated[
-        bool, typer.Option("--force", help="no longer wait for codes that are outstanding")
+        bool, typer.Option("--force", help="no longer wait for codes or adjudications that are outstanding")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -141,10 +141,17 @@ def status(study: StudyPath, as_json: Json = False) -> None:
         console.out.print(f"waiting for {batch}", soft_wrap=True)
     if found.coding_address:
         console.out.print(f"coding at {found.coding_address}", soft_wrap=True)
+    if found.adjudication_address and found.next_step.stage == "adjudicate":
+        console.out.print(f"adjudication at {found.adjudication_address}", soft_wrap=True)
     for each in found.rounds:
         left = f"waiting for {each.n_drawn - each.n_coded} ({each.n_codes_left} codes)"
+        all_coded = each.n_coded == each.n_drawn and each.n_adjudicated < each.n_disagreements
+        left = "waiting for an adjudicator" if all_coded else left
         state = "closed" if each.is_closed else left
         console.out.print(f"round {each.number}: {each.n_coded} of {each.n_drawn} units coded, {state}")
+        if each.n_disagreements:
+            settled = f"{each.n_adjudicated} of {each.n_disagreements}"
+            console.out.print(f"round {each.number}: {settled} disagreements adjudicated")
     if found.hours_left:
         console.out.print(f"about {found.hours_left:.1f} hours of coding left in this round")
     for warning in filter(None, found.canary["warning"]):

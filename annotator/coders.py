@@ -10,10 +10,14 @@ Reason = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whi
 
 
 class Gold(Section):
-    """How the codes of several people become one label a unit; the codes of ``experts`` settle theirs."""
+    """How the codes of several people become one label a unit; the codes of ``experts`` settle theirs.
+
+    With ``adjudicate`` what is left of disagreements goes to an adjudicator before a round is closed.
+    """
 
     rule: Literal["majority", "dawid_skene", "expert"] = "majority"
     experts: tuple[Column, ...] = ()
+    adjudicate: bool = False
 
     @model_validator(mode="after")
     def _experts_fit_the_rule(self) -> Self:
@@ -56,6 +60,14 @@ class LabelStudioCoding(Section):
             raise ValueError("`anchoring` compares with units coded blind: leave `blind` true")
         return self
 
+    @model_validator(mode="after")
+    def _somebody_can_disagree(self) -> Self:
+        if self.gold.adjudicate and not self.overlap:
+            raise ValueError(
+                "`gold.adjudicate` needs an `overlap` above 0: units that are coded once show no disagreement"
+            )
+        return self
+
     @property
     def shown(self) -> float:
         """Share of units that coders see with a machine label."""
@@ -67,7 +79,29 @@ class ReplayCoding(Section):
 
     kind: Literal["replay"]
     column: Column
+    second: Column | None = Field(None, description="what a second coder said")
+    overlap: float = Field(0.0, ge=0, le=1, description="share of units that the second coder codes too")
+    adjudicator: Column | None = Field(None, description="what an adjudicator says where the two disagree")
     gold: Gold = Field(default_factory=Gold)
+
+    @model_validator(mode="after")
+    def _the_second_coder_codes(self) -> Self:
+        if (self.second is not None) != (self.overlap > 0):
+            raise ValueError(
+                "`second` and `overlap` go together: whose codes, and for which share of the units"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _adjudication_can_be_replayed(self) -> Self:
+        if self.gold.adjudicate and (self.second is None or self.adjudicator is None):
+            raise ValueError(
+                "replayed codes can be adjudicated only where the corpus has columns of a `second` coder and "
+                "of an `adjudicator`: name both, with an `overlap`"
+            )
+        if self.adjudicator is not None and not self.gold.adjudicate:
+            raise ValueError("an `adjudicator` is asked only with `gold: {adjudicate: true}`")
+        return self
 
 
 Coding = Annotated[LabelStudioCoding | ReplayCoding, Field(discriminator="kind")]

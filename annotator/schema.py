@@ -104,6 +104,14 @@ NONRESPONSE = pa.schema(
     ]
 )
 
+DISAGREEMENTS = pa.schema(
+    [("unit_id", pa.string()), ("task_id", pa.int64()), ("position", pa.int32()), ("given", pa.string())]
+)
+
+ADJUDICATIONS = CODES
+
+UNADJUDICATED = pa.schema([("unit_id", pa.string()), ("reason", pa.string())])
+
 GOLD = pa.schema([("unit_id", pa.string()), ("label", pa.string()), ("how", pa.string())])
 
 ESTIMATES = pa.schema(

@@ -6,11 +6,22 @@ from typing import Literal
 from annotator.budget import coded
 from annotator.stages import canary, label, publish, rectify
 from annotator.stages.collect import outstanding
+from annotator.stages.disagreement import undecided
 from annotator.stopping import is_narrow_enough
 from annotator.workspace import CORPUS, Workspace, codes, gold, ledger, tasks
 
 StageName = Literal[
-    "ingest", "label", "canary", "open_round", "send", "collect", "close_round", "rectify", "publish", "done"
+    "ingest",
+    "label",
+    "canary",
+    "open_round",
+    "send",
+    "collect",
+    "adjudicate",
+    "close_round",
+    "rectify",
+    "publish",
+    "done",
 ]
 
 
@@ -27,7 +38,10 @@ class Step:
 
 
 def next_step(workspace: Workspace) -> Step:
-    """The first stage whose files are not there yet; `collect` as long as coders are at work."""
+    """The first stage whose files are not there yet; `collect` as long as coders are at work.
+
+    `adjudicate` comes when all of them have answered, as long as a disagreement is open.
+    """
     if not workspace.store.exists(CORPUS):
         return Step("ingest")
     if label.pending(workspace):
@@ -71,5 +85,5 @@ def _due_in_open_round(workspace: Workspace, number: int) -> Step:
     if not workspace.store.exists(tasks(number)):
         return Step("send", number)
     if workspace.store.exists(codes(number)) and outstanding(workspace, number).empty:
-        return Step("close_round", number)
+        return Step("adjudicate" if undecided(workspace, number) else "close_round", number)
     return Step("collect", number)

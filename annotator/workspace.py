@@ -70,6 +70,26 @@ def nonresponse(round_number: int) -> str:
     return f"rounds/{round_number:03d}/nonresponse.parquet"
 
 
+def disagreements(round_number: int) -> str:
+    """The units whose coders disagree, and which task of the adjudication stands for which."""
+    return f"rounds/{round_number:03d}/disagreements.parquet"
+
+
+def adjudications(round_number: int) -> str:
+    """What the adjudicator said."""
+    return f"rounds/{round_number:03d}/adjudications.parquet"
+
+
+def adjudication_changes(round_number: int) -> str:
+    """What the adjudicator said before changing it."""
+    return f"rounds/{round_number:03d}/adjudication_changes.parquet"
+
+
+def unadjudicated(round_number: int) -> str:
+    """The disagreements that were no longer waited for."""
+    return f"rounds/{round_number:03d}/unadjudicated.parquet"
+
+
 def gold(round_number: int) -> str:
     """The one human code of each drawn unit."""
     return f"rounds/{round_number:03d}/gold.parquet"

@@ -16,6 +16,7 @@ from annotator.advance import is_waiting
 from annotator.errors import BusyError
 from annotator.state import StageName, Step, next_step
 from annotator.workspace import Workspace
+from flows.adjudicate import adjudicate
 from flows.canary import canary
 from flows.close_round import close_round
 from flows.collect import collect
@@ -35,6 +36,7 @@ STAGES: dict[StageName, Callable[[Path], str]] = {
     "open_round": open_round,
     "send": send,
     "collect": collect,
+    "adjudicate": adjudicate,
     "close_round": close_round,
     "rectify": rectify,
     "publish": publish,
@@ -42,7 +44,7 @@ STAGES: dict[StageName, Callable[[Path], str]] = {
 
 
 def _waiting(step: Step, message: str) -> str:
-    return f"waiting for people: {message}" if step.stage == "collect" else message
+    return f"waiting for people: {message}" if step.stage in {"collect", "adjudicate"} else message
 
 
 @flow(name="advance", flow_run_name=by_study)

@@ -15,7 +15,7 @@ from prefect.artifacts import (
 
 from annotator.progress import Progress
 from annotator.state import Step
-from annotator.status import coding_address, latest_estimates, machines, status
+from annotator.status import adjudication_address, coding_address, latest_estimates, machines, status
 from annotator.workspace import REPORT, Workspace, ledger, tasks
 
 
@@ -95,6 +95,18 @@ def coding_link(workspace: Workspace, step: Step) -> None:
             link_text=f"Code round {step.round_number} in Label Studio",
             key=key(workspace, "coding"),
             description=f"Coding of {workspace.study.name}",
+        )
+
+
+def adjudication_link(workspace: Workspace, step: Step) -> None:
+    """Where the adjudicator goes."""
+    address = adjudication_address(workspace, step.round_number)
+    if address:
+        create_link_artifact(
+            link=address,
+            link_text=f"Adjudicate round {step.round_number} in Label Studio",
+            key=key(workspace, "adjudication"),
+            description=f"Adjudication of {workspace.study.name}",
         )
 
 

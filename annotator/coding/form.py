@@ -27,6 +27,8 @@ class Form:
         Texts a coder should do a day at most.
     suggests : bool
         Whether some texts come with the label of a machine.
+    adjudicates : bool
+        Whether this is the page of an adjudicator, who sees what coders said, and not who.
     """
 
     codebook: Codebook
@@ -36,3 +38,4 @@ class Form:
     break_after: int | None = None
     daily_limit: int | None = None
     suggests: bool = False
+    adjudicates: bool = False

@@ -9,12 +9,14 @@ import json
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pandas as pd
 
 from annotator import label_sets
 from annotator.codebook import Codebook
+from annotator.coding.adjudication_page import GIVEN
 from annotator.coding.annotations import codes_of
 from annotator.coding.form import Form
 from annotator.coding.label_studio_client import Client, NotFoundError, TokenAuth
@@ -93,6 +95,7 @@ class LabelStudio:
                 hint="Send again; if it happens again, look at the log of Label Studio.",
             )
         self._set_overlap({kept[task.unit_id]["id"]: int(task.overlap) for task in tasks}, kept)
+        self._renew_given(tasks, kept)
         return tasks_frame(
             {
                 "unit_id": task.unit_id,
@@ -146,7 +149,10 @@ class LabelStudio:
 
     def _import(self, round_number: int, tasks: Sequence[Task]) -> list[dict[str, Any]]:
         """Import in one call; the new tasks as a listing would show them."""
-        data = [{"text": task.text, "unit_id": task.unit_id, "round": str(round_number)} for task in tasks]
+        data = [
+            {"text": task.text, "unit_id": task.unit_id, "round": str(round_number), **_given(task)}
+            for task in tasks
+        ]
         answer = self._client.post(
             f"/api/projects/{self.project_id}/import",
             [
@@ -194,6 +200,14 @@ class LabelStudio:
         with ThreadPoolExecutor(max_workers=4) as threads:
             list(threads.map(change, differing))
 
+    def _renew_given(self, tasks: Sequence[Task], kept: dict[str, dict[str, Any]]) -> None:
+        """An adjudicator who has not answered yet sees what coders say now."""
+        for task in tasks:
+            row = kept[task.unit_id]
+            if task.given is not None and task.given != row["data"].get(GIVEN) and not _is_coded(row):
+                with suppress(NotFoundError):  # deleted a moment ago: the next sending makes it anew
+                    self._client.patch(f"/api/tasks/{row['id']}/", {"data": {**row["data"], **_given(task)}})
+
     def _tasks_of(self, round_number: int) -> Iterator[dict[str, Any]]:
         return self._list([_of_round(round_number)], _TASK_FIELDS)
 
@@ -226,6 +240,10 @@ class LabelStudio:
             fields=fields,
         )
         return page
+
+
+def _given(task: Task) -> dict[str, str]:
+    return {} if task.given is None else {GIVEN: task.given}
 
 
 def _prediction(suggestion: str | None, codebook: Codebook) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from annotator import label_sets
 from annotator.codebook import Code
+from annotator.coding import adjudication_page
 from annotator.coding.form import CANNOT_CODE, Form
 
 CONTROL = "code"
@@ -79,7 +80,7 @@ def labeling_config(form: Form) -> str:
     codebook = form.codebook
     is_scale = codebook.type in {"ordinal", "numeric"} and len(codebook.labels) <= LONGEST_SCALE
     page = ET.Element("View", className="coding scale" if is_scale else "coding")
-    ET.SubElement(page, "Style").text = STYLE
+    ET.SubElement(page, "Style").text = STYLE + (adjudication_page.STYLE if form.adjudicates else "")
     question = ET.SubElement(page, "View", className="question")
     if form.content_warning:
         ET.SubElement(question, "Header", value=_literal(form.content_warning), size="5")
@@ -87,6 +88,8 @@ def labeling_config(form: Form) -> str:
     unit = ET.SubElement(page, "View", className="unit")
     ET.SubElement(unit, "Text", name=TEXT, value="$text", valueType="text", saveTextResult="no")
     answers = ET.SubElement(page, "View", className="codes")
+    if form.adjudicates:
+        adjudication_page.add_given(answers)
     codes = ET.SubElement(
         answers,
         "Choices",
@@ -143,12 +146,15 @@ def _how_to(form: Form) -> Iterator[str]:
     task = "press the key of the <b>one</b> code that fits best"
     if form.codebook.is_multilabel:
         task = f"press the key of <b>every</b> code that applies, or of <b>{label_sets.NONE}</b>"
+    if form.adjudicates:
+        yield adjudication_page.TASK
     yield f"Read the text, {task}, then <b>Ctrl + Enter</b> (Cmd + Enter on a Mac) to submit."
-    yield (
-        "Some texts come with the suggestion of a machine, which may be wrong: judge by the text alone."
-        if form.suggests
-        else "Judge by the text alone."
-    )
+    if form.adjudicates:
+        yield adjudication_page.HOW_TO_JUDGE
+    elif form.suggests:
+        yield "Some texts come with the suggestion of a machine, which may be wrong: judge by the text alone."
+    else:
+        yield "Judge by the text alone."
     if form.cannot_code:
         yield "If nobody could code a text, say why with one of the last choices; do not skip it."
     else:

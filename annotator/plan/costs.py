@@ -6,7 +6,6 @@ from statistics import fmean
 
 import pandas as pd
 
-from annotator.coders import LabelStudioCoding
 from annotator.labeling import tokens
 from annotator.labeling.structured import most_tokens
 from annotator.labeling.wording import prompts, variation
@@ -81,9 +80,7 @@ def coding(workspace: Workspace, minutes_per_code: float | None) -> Coding:
     from_coders = minutes_per_code is None and not seconds.empty
     if minutes_per_code is None:
         minutes_per_code = float(seconds.median()) / 60.0 if from_coders else MINUTES_PER_CODE
-    section = workspace.study.coding
-    overlap = section.overlap if isinstance(section, LabelStudioCoding) else 0.0
-    return Coding(len(given), minutes_per_code, from_coders, overlap)
+    return Coding(len(given), minutes_per_code, from_coders, workspace.study.coding.overlap)
 
 
 def machine_costs(workspace: Workspace, texts: "pd.Series[str]") -> list[MachineCost]:

@@ -3,7 +3,6 @@
 import numpy as np
 
 from annotator import schema
-from annotator.coders import LabelStudioCoding
 from annotator.coding.build import build
 from annotator.coding.protocol import Task
 from annotator.seeds import generator
@@ -25,8 +24,7 @@ def planned_tasks(workspace: Workspace, round_number: int) -> list[Task]:
     drawn = rows.loc[rows["drawn"], "unit_id"].to_numpy()
     rng = generator(workspace.study, round_number, "send")
     order = rng.permutation(drawn)
-    coding = workspace.study.coding
-    share = coding.overlap if isinstance(coding, LabelStudioCoding) else 0.0
+    share = workspace.study.coding.overlap
     doubled = set(rng.choice(order, size=round(share * len(order)), replace=False)) if share else set()
     text = workspace.units.set_index("unit_id")["text"]
     shown = _machine_labels_to_show(workspace, set(rows.loc[rows["preannotated"], "unit_id"]))

@@ -1,6 +1,7 @@
 """The coder's page: well-formed, complete, and nothing of the codebook read as markup."""
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotator.codebook import Code, Codebook
+from annotator.coding import label_studio_project
 from annotator.coding.form import Form
 from annotator.coding.labeling_config import instruction, key, labeling_config, printable
 
@@ -115,3 +117,30 @@ def test_reasons_notes_warnings_and_breaks_are_there_only_if_the_study_asks_for_
     for said in ("do not skip", "break after 45 minutes", "at most 300 texts a day"):
         assert said in words
         assert said not in instruction(plain)
+
+
+def test_an_adjudicator_sees_what_was_said_and_chooses_as_coders_do() -> None:
+    coders = Form(book("a", "b"), ("garbled",), True)
+    form = replace(coders, adjudicates=True)
+    page = ET.fromstring(labeling_config(form))
+    shown = {element.get("name"): element.get("value") for element in page.iter("Text")}
+    assert shown == {"text": "$text", "given": "$given"}
+    for tag in ("Choice", "TextArea"):
+        theirs = ET.fromstring(labeling_config(coders)).iter(tag)
+        assert [element.attrib for element in page.iter(tag)] == [element.attrib for element in theirs]
+    words = instruction(form)
+    assert "also one that nobody gave" in words
+    assert "by the text alone" not in words
+    assert "given" not in labeling_config(coders)
+
+
+@given(name=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True))
+def test_the_adjudicators_project_has_a_name_of_its_own(name: str) -> None:
+    form = Form(book("a", "b"))
+    coding, adjudication = (
+        label_studio_project._new(name, "mark", each)["title"]
+        for each in (form, replace(form, adjudicates=True))
+    )
+    assert adjudication.endswith(" - adjudication")
+    assert coding != adjudication
+    assert all(3 <= len(title) <= 50 for title in (coding, adjudication))
