@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from annotator import yaml_source
+from annotator.adoption.section import AdoptedCodes
 from annotator.codebook import Code, Codebook
 from annotator.coders import LabelStudioCoding, ReplayCoding
 from annotator.errors import StudyError
@@ -180,6 +181,7 @@ def _keys_at(location: tuple[int | str, ...]) -> list[str]:
         **{("machine", kind, "translate"): Translate for kind in ("openai", "transformers", "lexicon")},
         ("coding", "label_studio"): LabelStudioCoding,
         ("coding", "replay"): ReplayCoding,
+        ("adopted",): AdoptedCodes,
         ("design",): Design,
         ("design", "stop"): Stop,
         ("runner",): Runner,

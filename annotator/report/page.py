@@ -31,6 +31,7 @@ FLAGS = {
     "confidence_sequence": "The interval holds at every look, since a stopping rule watches it.",
     "not_valid_under_stopping": "An interval for a fixed number of codes; not valid with the stopping rule.",
     "not_estimable": "There is no finite answer on the codes so far; more codes may bring one.",
+    "adopted_codes": "Some codes are from before the study (see the rounds).",
     "nonresponse_adjusted": "Some drawn units were never coded; probabilities were adjusted for that.",
 }
 
