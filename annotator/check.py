@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from annotator import corpus
+from annotator.adoption.adopting import adopted
 from annotator.asked import refuse_unanswerable
 from annotator.coding.build import build as build_coding
 from annotator.errors import AnnotatorError, StudyError
@@ -39,6 +40,8 @@ def check(workspace: Workspace) -> Iterator[Finding]:
     if study.runner.kind != "threads":
         yield _look("runner", lambda: _runner(workspace))
     yield _look("coding", lambda: build_coding(workspace).check())
+    if study.adopted:
+        yield _look("adopted codes", lambda: _adopted(workspace))
     yield _look("output", lambda: _output(workspace))
 
 
@@ -57,6 +60,17 @@ def _runner(workspace: Workspace) -> str:
     study = workspace.study
     study.runner.check(local_only=study.privacy == "local_only")
     return study.runner.describe()
+
+
+def _adopted(workspace: Workspace) -> str:
+    found = adopted(workspace.study, corpus.read(workspace.study).units)
+    n_units = sum(each["units"] for each in found.summaries())
+    if not n_units:
+        raise StudyError(
+            "adopted: no unit of this corpus has a code in it",
+            hint="`annotator adopt` shows what does not fit: ids, texts or words.",
+        )
+    return f"codes of {n_units:,} units"
 
 
 def _corpus(workspace: Workspace) -> str:

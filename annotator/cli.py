@@ -12,10 +12,12 @@ from annotator import __version__, console, services, templates
 from annotator.advance import WAITS_FOR, Outcome
 from annotator.advance import advance as advance_once
 from annotator.check import check as check_study
+from annotator.cli_adopt import adopt
 from annotator.cli_arguments import Json, StudyPath
 from annotator.cli_cache import cache
 from annotator.cli_classifiers import evaluate, predict, train
 from annotator.cli_estimate import estimate
+from annotator.cli_export import export_study
 from annotator.cli_label import label
 from annotator.cli_plan import plan
 from annotator.cli_prompts import prompts
@@ -169,12 +171,14 @@ def report(study: StudyPath) -> None:
     console.out.print(workspace.store.address(REPORT), soft_wrap=True)
 
 
+app.command()(adopt)
 app.command()(label)
 app.command()(cache)
 app.command()(plan)
 app.command()(prompts)
 app.command()(simulate)
 app.command()(estimate)
+app.command("export")(export_study)
 app.command()(train)
 app.command()(evaluate)
 app.command()(predict)

@@ -16,6 +16,7 @@ from annotator.advance import is_waiting
 from annotator.errors import BusyError
 from annotator.state import StageName, Step, next_step
 from annotator.workspace import Workspace
+from flows.adopt import adopt
 from flows.canary import canary
 from flows.close_round import close_round
 from flows.collect import collect
@@ -31,6 +32,7 @@ from flows.send import send
 STAGES: dict[StageName, Callable[[Path], str]] = {
     "ingest": ingest,
     "label": label,
+    "adopt": adopt,
     "canary": canary,
     "open_round": open_round,
     "send": send,

@@ -9,7 +9,7 @@ import pandas as pd
 
 from annotator import label_sets
 from annotator.adoption.item import Answer, Item
-from annotator.adoption.matching import Matching
+from annotator.adoption.matching import AMBIGUOUS, OTHER_TEXT, UNMATCHED, Matching
 from annotator.adoption.section import AdoptedCodes
 from annotator.codebook import Codebook
 from annotator.coding.form import CANNOT_CODE
@@ -45,6 +45,11 @@ class Gathered:
     def usable(self) -> pd.DataFrame:
         """The codes with a label."""
         return self.codes[self.codes["label"].notna()]
+
+    @property
+    def n_lost(self) -> int:
+        """How many items are no unit of the corpus, or not known to be a certain one."""
+        return sum(self.tally.get(reason, 0) for reason in (UNMATCHED, AMBIGUOUS, OTHER_TEXT))
 
     def summary(self) -> dict[str, Any]:
         """All that a person should know before trusting these codes, as plain data."""

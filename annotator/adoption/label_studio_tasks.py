@@ -57,7 +57,7 @@ def as_id(value: Any) -> str:
     >>> as_id(12.0), as_id(" u7 "), as_id(None)
     ('12', 'u7', '')
     """
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
         return ""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 

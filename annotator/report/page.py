@@ -10,6 +10,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from annotator import __version__, evidence
+from annotator.adoption import stored
 from annotator.coding.effort import effort
 from annotator.questions import Asked, MeanAsked
 from annotator.report import figures
@@ -35,6 +36,13 @@ FLAGS = {
     "nonresponse_adjusted": "Some drawn units were never coded; probabilities were adjusted for that.",
 }
 
+ADOPTED = {
+    "known": "Their codes are taken for true and count as they are; the rounds drew from the other units.",
+    "sample": "They are a sample with known probabilities: a round of its own before the first.",
+    "training": "How they were chosen is not known: only the error map learnt from them, and no number here "
+    "counts their codes.",
+}
+
 
 def page(workspace: Workspace, n_rounds: int, error_maps: Sequence[ErrorMap]) -> str:
     """The report as of ``n_rounds`` closed rounds, as HTML text; ``error_maps`` are one a facet."""
@@ -57,6 +65,8 @@ def page(workspace: Workspace, n_rounds: int, error_maps: Sequence[ErrorMap]) ->
             },
             maps=_maps(workspace, n_rounds, error_maps),
             rounds=[_round(workspace, number) for number in range(1, n_rounds + 1)],
+            adopted=stored.sources(workspace),
+            ADOPTED=ADOPTED,
             coders=_coders(workspace, n_rounds),
             reliability=_reliability(workspace, n_rounds),
             machines=[_machine(workspace, machine.name, again) for machine in study.machine],

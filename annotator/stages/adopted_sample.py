@@ -47,6 +47,13 @@ def sample_of(workspace: Workspace, found: Adopted, labels: pd.DataFrame) -> Sam
             hint="Have them coded; or `uncoded: adjust` takes those with a code for a random part of the "
             "sample; or `use: training`. `annotator adopt` shows what is wrong with them.",
         )
+    n_lost = sum(each.n_lost for each in found.sources if each.section.use == "sample")
+    if n_lost and section.uncoded == "refuse":
+        raise StudyError(
+            f"adopted {section.source}: {n_lost} tasks or rows of the sample are no certain unit of this corpus",
+            hint="`annotator adopt` shows why. Where the sample was drawn from more than this corpus, leave "
+            "them out by `uncoded: adjust`.",
+        )
     drawn_ids = [*labels["unit_id"], *found.lacking]
     drawn: BoolArray = workspace.units["unit_id"].isin(drawn_ids).to_numpy()
     probability = _probability(workspace.study, section, workspace.units)
