@@ -50,7 +50,7 @@ def sample_of(workspace: Workspace, found: Adopted, labels: pd.DataFrame) -> Sam
     n_lost = sum(each.n_lost for each in found.sources if each.section.use == "sample")
     if n_lost and section.uncoded == "refuse":
         raise StudyError(
-            f"adopted {section.source}: {n_lost} tasks or rows of the sample are no certain unit of this corpus",
+            f"adopted {section.source}: {n_lost} tasks or rows are no certain unit of this corpus",
             hint="`annotator adopt` shows why. Where the sample was drawn from more than this corpus, leave "
             "them out by `uncoded: adjust`.",
         )

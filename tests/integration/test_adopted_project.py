@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import small_study
+from prefect.client.orchestration import get_client
 from typer.testing import CliRunner
 
 from annotator.advance import advance
@@ -22,6 +23,7 @@ from annotator.errors import StudyError
 from annotator.services import Services
 from annotator.state import next_step
 from annotator.workspace import Workspace, codes, gold, ledger, taught
+from flows.adopt import adopt as adopt_flow
 
 pytestmark = pytest.mark.integration
 
@@ -210,3 +212,18 @@ def test_a_project_that_is_not_there_is_said(tmp_path: Path, label_studio: Servi
     result = CliRunner().invoke(app, ["adopt", str(path)])
     assert isinstance(result.exception, StudyError)
     assert "no such project" in result.exception.message
+
+
+def test_the_flow_adopts_when_it_is_due(tmp_path: Path, prefect: None) -> None:
+    rows = pd.DataFrame({"unit_id": CORPUS["id"].head(9), "label": CORPUS["human"].head(9)})
+    rows.to_csv(tmp_path / "codes.csv", index=False)
+    section = {"file": "codes.csv", "use": "training"}
+    path = small_study.write(tmp_path, design=DESIGN, adopted=[section], name="adopting-flow")
+    assert adopt_flow(study=path) == "not due"
+    for _ in range(2):
+        advance(Workspace.open(path))
+    assert "9 for training alone" in adopt_flow(study=path)
+    with get_client(sync_client=True) as client:
+        keys = {artifact.key for artifact in client.read_artifacts()}
+    assert "adopting-flow-adopted" in keys
+    assert next_step(Workspace.open(path)).stage == "open_round"

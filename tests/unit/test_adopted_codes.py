@@ -199,7 +199,7 @@ def test_units_of_a_sample_without_a_code_are_never_dropped_silently(tmp_path: P
 def test_what_a_sample_holds_has_to_be_found(tmp_path: Path) -> None:
     section = {"use": "sample", "probability": 0.2}
     path = write(tmp_path, [*drawn(60), "nobody"], section)
-    with pytest.raises(StudyError, match="1 tasks or rows of the sample are no certain unit"):
+    with pytest.raises(StudyError, match="1 tasks or rows are no certain unit"):
         small_study.run_to_the_end(path)
     small_study.write(tmp_path, adopted=[{"file": "codes.csv", **section, "uncoded": "adjust"}])
     rows = prevalence(small_study.run_to_the_end(path), 1)
