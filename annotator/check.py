@@ -64,7 +64,7 @@ def _runner(workspace: Workspace) -> str:
 
 def _adopted(workspace: Workspace) -> str:
     found = adopted(workspace.study, corpus.read(workspace.study).units)
-    n_units = sum(each["units"] for each in found.summaries())
+    n_units = sum(of.loc[of["label"].notna(), "unit_id"].nunique() for of in found.codes.values())
     if not n_units:
         raise StudyError(
             "adopted: no unit of this corpus has a code in it",

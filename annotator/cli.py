@@ -143,6 +143,10 @@ def status(study: StudyPath, as_json: Json = False) -> None:
         console.out.print(f"waiting for {batch}", soft_wrap=True)
     if found.coding_address:
         console.out.print(f"coding at {found.coding_address}", soft_wrap=True)
+    for source in found.adopted:
+        console.out.print(
+            f"before the study: {source['units']} units from {source['source']} ({source['use']})"
+        )
     for each in found.rounds:
         left = f"waiting for {each.n_drawn - each.n_coded} ({each.n_codes_left} codes)"
         state = "closed" if each.is_closed else left

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from annotator import schema
+from annotator.adoption import stored
 from annotator.coding.effort import effort, median_seconds
 from annotator.labeling.build import spent
 from annotator.machines import Machine, OpenAIMachine
@@ -46,6 +47,7 @@ class Status:
     coding_address: str | None
     ended_because: str | None
     hours_left: float | None
+    adopted: tuple[dict[str, Any], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """For scripts."""
@@ -63,6 +65,7 @@ class Status:
             "coding_address": self.coding_address,
             "ended_because": self.ended_because,
             "hours_left": self.hours_left,
+            "adopted": list(self.adopted),
         }
 
 
@@ -85,6 +88,7 @@ def status(workspace: Workspace) -> Status:
         coding_address=coding_address(workspace, opened),
         ended_because=reason_to_end(workspace, n_closed_rounds(workspace)) if step.stage == "done" else None,
         hours_left=_hours(codes, sum(each.n_codes_left for each in rounds)),
+        adopted=tuple(stored.sources(workspace)),
     )
 
 

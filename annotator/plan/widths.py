@@ -194,6 +194,7 @@ def _designed(moments: Moments, n_coded: float) -> DesignVariance:
         third=moments.third,
         degrees_of_freedom=freedom + PRIOR_DEGREES_OF_FREEDOM,
         n_coded=round(n_coded),
+        n_drawn=round(n_coded),
         floored=False,
     )
 

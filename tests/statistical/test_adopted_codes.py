@@ -132,7 +132,6 @@ def test_intervals_hold_whatever_was_adopted(
     skill: str, use: Callable[[Before, np.random.Generator], list[Estimate]]
 ) -> None:
     found = record(skill, use)
-    print(skill, use.__name__, found)
     assert (found.rate >= LOWEST).all()
     assert (np.abs(found.bias) <= 4).all()
 
@@ -145,7 +144,6 @@ def test_known_units_hold_for_a_superpopulation_that_the_corpus_is_a_sample_of()
         played = play(study.campaign(), [study.corpus.codes], SIZES, rng, study.adopted)
         rows = answered(played.rounds[0], played.gold[0], "superpopulation")
         held[s] = [row.ci_low <= true <= row.ci_high for row, true in zip(rows, SHARE, strict=True)]
-    print(held.mean(axis=0))
     assert (held.mean(axis=0) >= LOWEST).all()
 
 
@@ -155,7 +153,6 @@ def test_pooling_them_with_a_sample_misleads() -> None:
         [low <= true <= high for (low, high), true in zip(found, study.corpus.share, strict=True)]
         for found in (pooled(study, np.random.default_rng([34, s])) for s in range(TRIALS))
     ]
-    print(np.mean(held, axis=0))
     assert np.mean(held, axis=0)[:2].max() < 0.05
 
 
@@ -170,5 +167,4 @@ def test_known_units_narrow_the_interval() -> None:
             ("without", answered(alone.rounds[0], alone.gold[0])),
         ):
             width[name] += rows[1].ci_high - rows[1].ci_low
-    print(width)
     assert width["known"] < 0.95 * width["without"]

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import multilabel_study
 import numpy as np
 import pandas as pd
 import pytest
@@ -330,3 +331,33 @@ def test_the_report_says_where_codes_are_from(known: Workspace, training: Worksp
     assert "80</b> units were coded before the study" in page
     assert "taken for true" in page
     assert "only the error map learnt" in training.store.read_bytes("report.html").decode()
+
+
+def test_an_interval_that_leans_on_known_units_says_how_few_were_drawn(tmp_path: Path) -> None:
+    design = {"rounds": 1, "budget": 1}
+    workspace = small_study.run_to_the_end(write(tmp_path, drawn(50), {"use": "known"}, design=design))
+    rows = prevalence(workspace, 1)
+    assert rows["n_human"].eq(51).all()
+    assert rows["flags"].str.contains("few_coded_units").all()
+    assert (rows["ci_high"] - rows["ci_low"] > 0.2).all()
+
+
+@pytest.mark.parametrize(
+    "section", [{"use": "known"}, {"use": "sample", "probability": 0.2}, {"use": "training"}]
+)
+def test_sets_of_codes_enter_too(tmp_path: Path, section: dict[str, Any]) -> None:
+    corpus = multilabel_study.corpus()
+    sections = {**multilabel_study.sections(), "adopted": [{"file": "codes.csv", **section}]}
+    path = small_study.write(tmp_path, corpus, design={"rounds": 2, "budget": 80}, **sections)
+    chosen = corpus.sample(round(0.2 * len(corpus)), random_state=1)
+    rows = pd.DataFrame({"unit_id": chosen["id"], "label": chosen["human"]})
+    rows.to_csv(tmp_path / "codes.csv", index=False)
+    workspace = small_study.run_to_the_end(path)
+    labels = workspace.store.read_frame("labels.parquet").set_index("unit_id")
+    is_gold = labels.loc[chosen["id"], "round"].eq(0)
+    assert is_gold.all() if section["use"] != "training" else not is_gold.any()
+    if section["use"] == "known":
+        gold_of = labels.loc[chosen["id"]]
+        for code in multilabel_study.CODES:
+            has = gold_of["gold"].str.split(";").map(lambda codes, code=code: code in codes)
+            assert (gold_of[f"rectified_{code}"] == has).all()
