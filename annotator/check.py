@@ -64,12 +64,8 @@ def _runner(workspace: Workspace) -> str:
 
 def _adopted(workspace: Workspace) -> str:
     found = adopted(workspace.study, corpus.read(workspace.study).units)
+    found.refuse_empty()
     n_units = sum(of.loc[of["label"].notna(), "unit_id"].nunique() for of in found.codes.values())
-    if not n_units:
-        raise StudyError(
-            "adopted: no unit of this corpus has a code in it",
-            hint="`annotator adopt` shows what does not fit: ids, texts or words.",
-        )
     return f"codes of {n_units:,} units"
 
 

@@ -11,6 +11,7 @@ from annotator.adoption import stored
 from annotator.adoption.adopting import adopted
 from annotator.cli_arguments import Json, StudyPath
 from annotator.errors import StudyError
+from annotator.stages.adopt import due
 from annotator.workspace import CORPUS, Workspace
 
 _ROWS = {
@@ -38,7 +39,7 @@ def adopt(study: StudyPath, as_json: Json = False) -> None:
             f"{workspace.study.path}: there is no `adopted` section",
             hint="Name a project of your Label Studio or a file of codes: see docs/coding.md.",
         )
-    is_done = stored.has_adopted(workspace)
+    is_done = stored.has_adopted(workspace) and not due(workspace)
     if is_done:
         found = stored.sources(workspace)
     else:

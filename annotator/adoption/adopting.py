@@ -19,6 +19,7 @@ from annotator.adoption.table import items_of_table, read_file
 from annotator.coders import LabelStudioCoding
 from annotator.coding.build import address_and_token
 from annotator.coding.label_studio_client import Client, TokenAuth
+from annotator.errors import StudyError
 from annotator.study import Study
 
 STRONGEST_FIRST: tuple[Use, ...] = ("sample", "known", "training")
@@ -47,6 +48,15 @@ class Adopted:
         """One a source, as plain data."""
         return [each.summary() for each in self.sources]
 
+    def refuse_empty(self) -> None:
+        """Raise StudyError if a source has no code for any unit of the corpus: something does not fit."""
+        for each in self.sources:
+            if each.usable.empty:
+                raise StudyError(
+                    f"adopted {each.section.source}: no unit of this corpus has a code in it",
+                    hint="`annotator adopt` shows what does not fit: ids, texts or words.",
+                )
+
 
 def adopted(study: Study, units: pd.DataFrame) -> Adopted:
     """Read every source the study file names, and match it with the corpus. Nothing is written.
@@ -73,7 +83,7 @@ def adopted(study: Study, units: pd.DataFrame) -> Adopted:
 
 def digest(study: Study) -> str:
     """A short hash of what the study file says about adopted codes."""
-    said = study.model_dump(mode="json", include={"adopted"})
+    said = study.model_dump(mode="json", include={"adopted"}, exclude_unset=True)
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
 

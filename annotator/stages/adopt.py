@@ -20,23 +20,21 @@ PURPOSE: Mapping[Use, str] = {"known": "known", "sample": "estimate", "training"
 
 
 def due(workspace: Workspace) -> bool:
-    """Whether adopted codes are named and not there yet.
+    """Whether codes that the study file names have not entered, or it has changed since they did.
 
-    Raises StudyError if what the study file says of them was added or changed too late.
+    Raises StudyError if that comes too late: the first draw of the study has been made.
     """
     study, is_done = workspace.study, workspace.store.exists(gold(ROUND))
-    if is_done and workspace.store.metadata(gold(ROUND))["adopted"] != digest(study):
+    entered = workspace.store.metadata(gold(ROUND))["adopted"] if is_done else None
+    if entered == digest(study) or not (is_done or study.adopted):
+        return False
+    if workspace.store.exists(ledger(1)):
         raise StudyError(
-            f"{study.path}: `adopted` was changed after these codes had entered the study",
-            hint="Take the change back, or start a new study: set `output` to another folder.",
-        )
-    if study.adopted and not is_done and workspace.store.exists(ledger(1)):
-        raise StudyError(
-            f"{study.path}: `adopted` was added after round 1 had been opened",
-            hint="Codes can enter a study only before its first draw. Take them out again, or start a new "
+            f"{study.path}: `adopted` was changed after round 1 had been opened",
+            hint="Codes can enter a study only before its first draw. Take the change back, or start a new "
             "study: set `output` to another folder.",
         )
-    return bool(study.adopted) and not is_done
+    return True
 
 
 def adopt(workspace: Workspace) -> str:
@@ -44,10 +42,11 @@ def adopt(workspace: Workspace) -> str:
 
     Labels of units whose sampling is unknown are kept apart from gold, in ``taught.parquet``.
 
-    Raises StudyError where a sample is not what its section says: units without a code, probabilities that
-    do not fit.
+    Raises StudyError where a source has no code for this corpus, or a sample is not what its section says:
+    units without a code, probabilities that do not fit.
     """
     found = adopted(workspace.study, workspace.units)
+    found.refuse_empty()
     labels = {use: _gold(workspace, use, of) for use, of in found.codes.items()}
     rows = pd.concat(found.codes.values(), ignore_index=True).sort_values(["unit_id", "coder"])
     sample = sample_of(workspace, found, labels["sample"])

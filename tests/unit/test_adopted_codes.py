@@ -241,19 +241,40 @@ def test_a_stopping_rule_counts_the_codes_of_the_plan_alone(tmp_path: Path) -> N
         assert prevalence(workspace, 2)["flags"].str.contains("confidence_sequence").all()
 
 
-def test_codes_added_or_changed_too_late_are_refused(tmp_path: Path) -> None:
-    path = write(tmp_path, drawn(9), {"use": "known"})
-    while str(next_step(Workspace.open(path))) != "send (round 1)":
+def test_until_round_1_opens_what_is_adopted_can_be_changed(tmp_path: Path) -> None:
+    path = write(tmp_path, drawn(60), {"use": "sample", "probability": 0.2})
+    while str(next_step(Workspace.open(path))) != "open round (round 1)":
         advance(Workspace.open(path))
     small_study.write(tmp_path, adopted=[{"file": "codes.csv", "use": "training"}])
-    with pytest.raises(StudyError, match="changed after these codes had entered"):
-        advance(Workspace.open(path))
+    assert str(next_step(Workspace.open(path))) == "adopt"
+    assert "nothing is written yet" in CliRunner().invoke(app, ["adopt", str(path)]).output
+    advance(Workspace.open(path))
+    workspace = Workspace.open(path)
+    assert (workspace.store.n_rows(gold(0)), workspace.store.n_rows(taught(0))) == (0, 60)
+    small_study.write(tmp_path)
+    workspace = small_study.run_to_the_end(path)
+    assert [len(workspace.store.read_frame(gold(number))) for number in range(4)] == [0, 20, 20, 20]
+    assert [each.number for each in evidence.rounds(workspace, 3)[0]] == [1, 2, 3]
+    assert not prevalence(workspace, 3)["flags"].str.contains("adopted").any()
+
+
+def test_codes_added_or_changed_too_late_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, drawn(9), {"use": "known"})
     other = small_study.write(tmp_path / "other")
-    while str(next_step(Workspace.open(other))) != "send (round 1)":
-        advance(Workspace.open(other))
+    for each in (path, other):
+        while str(next_step(Workspace.open(each))) != "send (round 1)":
+            advance(Workspace.open(each))
+    small_study.write(tmp_path, adopted=[{"file": "codes.csv", "use": "training"}])
     write(tmp_path / "other", drawn(9), {"use": "known"})
-    with pytest.raises(StudyError, match="added after round 1 had been opened"):
-        next_step(Workspace.open(other))
+    for each in (path, other):
+        with pytest.raises(StudyError, match="changed after round 1 had been opened"):
+            next_step(Workspace.open(each))
+
+
+def test_a_source_that_fits_nothing_does_not_enter(tmp_path: Path) -> None:
+    path = write(tmp_path, ["a", "b"], {"use": "training"})
+    with pytest.raises(StudyError, match="no unit of this corpus has a code in it"):
+        small_study.run_to_the_end(path)
 
 
 def test_a_killed_adoption_is_done_anew(tmp_path: Path) -> None:
