@@ -117,7 +117,11 @@ class Campaign:
 
     def has_labels(self, gold: Gold) -> bool:
         """Whether there is any human code for a map to learn from."""
-        return any(bool(np.any(p.learnt(codes) >= 0)) for p, codes in zip(self.parts, gold, strict=True))
+        return any(bool(np.any(codes >= 0)) for codes in self.learnt(gold))
+
+    def learnt(self, gold: Gold) -> list[IntArray]:
+        """What the map of each part is fitted on, (N,) each: see `Part.learnt`."""
+        return [part.learnt(codes) for part, codes in zip(self.parts, gold, strict=True)]
 
     def combined(self, inquiry: Inquiry, codes: Gold) -> IntArray:
         """The combined codes (N,) of an inquiry's parts."""

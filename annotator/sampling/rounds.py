@@ -5,7 +5,6 @@ beside that is cross-fitted over the folds, which were drawn one by one.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -16,7 +15,6 @@ from annotator.sampling.campaign import (
     Campaign,
     Expected,
     Gold,
-    Inquiry,
     Part,
     campaign_worth,
     worth_before_gold,
@@ -168,7 +166,7 @@ def uniform_share(
         residual = [(of * (1.0 - of)).sum(axis=1) for of in expected]
         misfit = [
             variance_misfit(error_map.out_of_fold, codes[codes >= 0])
-            for error_map, codes in zip(error_maps, _learnt(campaign, gold), strict=True)
+            for error_map, codes in zip(error_maps, campaign.learnt(gold), strict=True)
         ]
         contributions = [
             Contribution(
@@ -184,10 +182,6 @@ def uniform_share(
         return 1.0, "uniform: the error map has no cross-validated skill"
     mix = campaign.uniform_mix
     return mix, f"influence: the error map has no cross-validated skill; mixed {mix:.0%} with uniform"
-
-
-def _learnt(campaign: Campaign, gold: Gold) -> list[IntArray]:
-    return [part.learnt(codes) for part, codes in zip(campaign.parts, gold, strict=True)]
 
 
 def predict_round(
@@ -267,17 +261,6 @@ def as_rounds(
     drawn[design.units] = design.drawn
     fold = folds(design, n_units)
     return tuple(Round(number, known, probability, drawn, fold, of, weight) for of in predictions)
-
-
-def combined_rounds(inquiry: Inquiry, rounds: Sequence[Sequence[Round]]) -> list[Round]:
-    """The rounds of all parts, (R,) each, as rounds of an inquiry's answers, predicted as if independent.
-
-    Predictions may be wrong without harm to validity, so that codes which go together cost width alone.
-    """
-    return [
-        replace(of[0], prediction=inquiry.expected([each.prediction for each in of]))
-        for of in zip(*rounds, strict=True)
-    ]
 
 
 def folds(design: Design, n_units: int) -> IntArray:
