@@ -7,6 +7,7 @@ from annotator.errors import StudyError
 from annotator.progress import Progress, silent
 from annotator.stages import batch
 from annotator.stages.adjudicate import adjudicate, give_up_adjudication
+from annotator.stages.adopt import adopt
 from annotator.stages.canary import canary
 from annotator.stages.close_round import close_round
 from annotator.stages.collect import collect
@@ -87,6 +88,7 @@ def is_waiting(workspace: Workspace, done: Step) -> bool:
 _PERFORM: dict[StageName, Callable[[Workspace, int, Progress], str]] = {
     "ingest": lambda workspace, _round, _progress: ingest(workspace),
     "label": lambda workspace, _round, progress: label(workspace, progress),
+    "adopt": lambda workspace, _round, _progress: adopt(workspace),
     "canary": lambda workspace, number, _progress: canary(workspace, number),
     "open_round": lambda workspace, number, _progress: open_round(workspace, number),
     "send": lambda workspace, number, _progress: send(workspace, number),

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from annotator import corpus
+from annotator.adoption.adopting import adopted
 from annotator.asked import refuse_unanswerable
 from annotator.coding.build import build as build_coding
 from annotator.coding.build import build_adjudication
@@ -42,6 +43,8 @@ def check(workspace: Workspace) -> Iterator[Finding]:
     yield _look("coding", lambda: build_coding(workspace).check())
     if study.coding.gold.adjudicate:
         yield _look("adjudication", lambda: build_adjudication(workspace).describe())
+    if study.adopted:
+        yield _look("adopted codes", lambda: _adopted(workspace))
     yield _look("output", lambda: _output(workspace))
 
 
@@ -60,6 +63,13 @@ def _runner(workspace: Workspace) -> str:
     study = workspace.study
     study.runner.check(local_only=study.privacy == "local_only")
     return study.runner.describe()
+
+
+def _adopted(workspace: Workspace) -> str:
+    found = adopted(workspace.study, corpus.read(workspace.study).units)
+    found.refuse_empty()
+    n_units = sum(of.loc[of["label"].notna(), "unit_id"].nunique() for of in found.codes.values())
+    return f"codes of {n_units:,} units"
 
 
 def _corpus(workspace: Workspace) -> str:

@@ -12,10 +12,12 @@ from annotator import __version__, console, services, templates
 from annotator.advance import WAITS_FOR, Outcome
 from annotator.advance import advance as advance_once
 from annotator.check import check as check_study
+from annotator.cli_adopt import adopt
 from annotator.cli_arguments import Json, StudyPath
 from annotator.cli_cache import cache
 from annotator.cli_classifiers import evaluate, predict, train
 from annotator.cli_estimate import estimate
+from annotator.cli_export import export_study
 from annotator.cli_label import label
 from annotator.cli_plan import plan
 from annotator.cli_prompts import prompts
@@ -143,6 +145,10 @@ def status(study: StudyPath, as_json: Json = False) -> None:
         console.out.print(f"coding at {found.coding_address}", soft_wrap=True)
     if found.adjudication_address and found.next_step.stage == "adjudicate":
         console.out.print(f"adjudication at {found.adjudication_address}", soft_wrap=True)
+    for source in found.adopted:
+        console.out.print(
+            f"before the study: {source['units']} units from {source['source']} ({source['use']})"
+        )
     for each in found.rounds:
         left = f"waiting for {each.n_drawn - each.n_coded} ({each.n_codes_left} codes)"
         all_coded = each.n_coded == each.n_drawn and each.n_adjudicated < each.n_disagreements
@@ -176,12 +182,14 @@ def report(study: StudyPath) -> None:
     console.out.print(workspace.store.address(REPORT), soft_wrap=True)
 
 
+app.command()(adopt)
 app.command()(label)
 app.command()(cache)
 app.command()(plan)
 app.command()(prompts)
 app.command()(simulate)
 app.command()(estimate)
+app.command("export")(export_study)
 app.command()(train)
 app.command()(evaluate)
 app.command()(predict)

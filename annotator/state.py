@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from annotator.adoption import stored
 from annotator.budget import coded
-from annotator.stages import canary, label, publish, rectify
+from annotator.stages import adopt, canary, label, publish, rectify
 from annotator.stages.collect import outstanding
 from annotator.stages.disagreement import undecided
 from annotator.stopping import is_narrow_enough
@@ -13,6 +14,7 @@ from annotator.workspace import CORPUS, Workspace, codes, gold, ledger, tasks
 StageName = Literal[
     "ingest",
     "label",
+    "adopt",
     "canary",
     "open_round",
     "send",
@@ -42,10 +44,8 @@ def next_step(workspace: Workspace) -> Step:
 
     `adjudicate` comes when all of them have answered, as long as a disagreement is open.
     """
-    if not workspace.store.exists(CORPUS):
-        return Step("ingest")
-    if label.pending(workspace):
-        return Step("label")
+    if before := _due_before_rounds(workspace):
+        return Step(before)
     closed = n_closed_rounds(workspace)
     if closed and not rectify.is_current(workspace, closed):
         return Step("rectify", closed)
@@ -54,6 +54,14 @@ def next_step(workspace: Workspace) -> Step:
     if reason_to_end(workspace, closed):
         return Step("done")
     return _due_in_open_round(workspace, closed + 1)
+
+
+def _due_before_rounds(workspace: Workspace) -> StageName | None:
+    if not workspace.store.exists(CORPUS):
+        return "ingest"
+    if label.pending(workspace):
+        return "label"
+    return "adopt" if adopt.due(workspace) else None
 
 
 def n_closed_rounds(workspace: Workspace) -> int:
@@ -72,7 +80,7 @@ def reason_to_end(workspace: Workspace, n_closed: int) -> str | None:
     if n_closed and is_narrow_enough(workspace, n_closed):
         return f"the interval of '{design.stop.estimand}' is narrow enough" if design.stop else None
     n_coded = sum(coded(workspace, n_closed))
-    if n_coded >= len(workspace.units):
+    if n_coded + stored.n_counted(workspace) >= len(workspace.units):
         return "every unit of the corpus is coded"
     if n_coded >= design.budget:
         return f"the budget of {design.budget:,} codes is spent"

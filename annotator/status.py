@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from annotator import schema
+from annotator.adoption import stored
 from annotator.coding.effort import effort, median_seconds
 from annotator.labeling.build import spent
 from annotator.machines import Machine, OpenAIMachine
@@ -51,6 +52,7 @@ class Status:
     adjudication_address: str | None
     ended_because: str | None
     hours_left: float | None
+    adopted: tuple[dict[str, Any], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """For scripts."""
@@ -69,6 +71,7 @@ class Status:
             "adjudication_address": self.adjudication_address,
             "ended_because": self.ended_because,
             "hours_left": self.hours_left,
+            "adopted": list(self.adopted),
         }
 
 
@@ -92,6 +95,7 @@ def status(workspace: Workspace) -> Status:
         adjudication_address=adjudication_address(workspace, opened),
         ended_because=reason_to_end(workspace, n_closed_rounds(workspace)) if step.stage == "done" else None,
         hours_left=_hours(codes, sum(each.n_codes_left for each in rounds)),
+        adopted=tuple(stored.sources(workspace)),
     )
 
 

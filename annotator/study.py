@@ -13,9 +13,10 @@ from pydantic import (
     model_validator,
 )
 
+from annotator.adoption.section import AdoptedCodes, refuse_unfit
 from annotator.classifiers.section import Model
 from annotator.codebook import Codebook
-from annotator.coders import Coding
+from annotator.coders import Coding, LabelStudioCoding
 from annotator.labeling.orders import n_orders
 from annotator.machines import Elicited, LexiconMachine, Machine, TransformersMachine
 from annotator.questions import LABEL, AgreementAsked, Asked, EstimandAsked, MeanAsked, RegressionAsked
@@ -93,6 +94,7 @@ class Study(Section):
     codebook: Codebook
     machine: Annotated[tuple[Machine, ...], Field(min_length=1)]
     coding: Coding
+    adopted: tuple[AdoptedCodes, ...] = Field((), description="human codes from before the study")
     design: Design
     runner: Runner = Field(default_factory=Runner)
     estimands: Annotated[tuple[EstimandAsked, ...], Field(min_length=1)] = (
@@ -121,6 +123,8 @@ class Study(Section):
             raise ValueError(
                 f"design.stop.estimand names '{stop.estimand}', which is not among the estimands"
             )
+        is_label_studio = isinstance(self.coding, LabelStudioCoding)
+        refuse_unfit(self.adopted, self.codebook, has_label_studio=is_label_studio)
         for machine in self.machine:
             self._refuse_unfit(machine)
         for asked in self.estimands:

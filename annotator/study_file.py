@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from annotator import yaml_source
+from annotator.adoption.section import AdoptedCodes
 from annotator.codebook import Code, Codebook
 from annotator.coders import Gold, LabelStudioCoding, ReplayCoding
 from annotator.errors import StudyError
@@ -181,6 +182,7 @@ def _keys_at(location: tuple[int | str, ...]) -> list[str]:
         ("coding", "label_studio"): LabelStudioCoding,
         ("coding", "replay"): ReplayCoding,
         **{("coding", kind, "gold"): Gold for kind in ("label_studio", "replay")},
+        ("adopted",): AdoptedCodes,
         ("design",): Design,
         ("design", "stop"): Stop,
         ("runner",): Runner,

@@ -26,6 +26,7 @@ RELIABILITY = "reliability.parquet"
 REPORT = "report.html"
 SIMULATION = "simulation.parquet"
 SIMULATION_FIGURE = "simulation.svg"
+ADOPTED = 0  # the number under which codes from before the study are kept among the rounds
 SHARD_SIZE = 500  # units in one part of a machine annotator's labels: what a crash can cost to redo
 ROW_GROUP = 10 * SHARD_SIZE  # units of the corpus that are read together while machines label
 
@@ -93,6 +94,11 @@ def unadjudicated(round_number: int) -> str:
 def gold(round_number: int) -> str:
     """The one human code of each drawn unit."""
     return f"rounds/{round_number:03d}/gold.parquet"
+
+
+def taught(round_number: int) -> str:
+    """Human labels that only maps and classifiers learn from, as their sampling is unknown."""
+    return f"rounds/{round_number:03d}/taught.parquet"
 
 
 def posteriors(round_number: int) -> str:

@@ -17,6 +17,7 @@ from annotator.errors import BusyError
 from annotator.state import StageName, Step, next_step
 from annotator.workspace import Workspace
 from flows.adjudicate import adjudicate
+from flows.adopt import adopt
 from flows.canary import canary
 from flows.close_round import close_round
 from flows.collect import collect
@@ -32,6 +33,7 @@ from flows.send import send
 STAGES: dict[StageName, Callable[[Path], str]] = {
     "ingest": ingest,
     "label": label,
+    "adopt": adopt,
     "canary": canary,
     "open_round": open_round,
     "send": send,

@@ -13,6 +13,7 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 
+from annotator.adoption import stored
 from annotator.progress import Progress
 from annotator.state import Step
 from annotator.status import adjudication_address, coding_address, latest_estimates, machines, status
@@ -65,6 +66,12 @@ def asked_again(workspace: Workspace) -> None:
         key(workspace, "canary"),
         "The same units asked again before every round: labels changed, and whether that is too many",
     )
+
+
+def adopted(workspace: Workspace) -> None:
+    """What became of the codes from before the study."""
+    rows = pd.DataFrame(stored.sources(workspace)).drop(columns=["coders", "words", "labels"])
+    _table(rows, key(workspace, "adopted"), "Codes from before the study: what entered it, and what did not")
 
 
 def opened_round(workspace: Workspace, step: Step) -> None:

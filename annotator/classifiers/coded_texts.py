@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from annotator import evidence, label_sets
+from annotator.adoption import stored
 from annotator.errors import StudyError
 from annotator.labeling.fence import pair
 from annotator.roles import unit_weights
@@ -28,11 +29,12 @@ class CodedTexts:
     texts : list of texts or pairs
     labels : (n,) array of int, or (n, K) of 0/1 for a multilabel codebook
     weights : (n,) array
-        One over the inclusion probability, times the corpus's own weight: figures stand for the corpus.
+        One over the inclusion probability, times the corpus's own weight: figures stand for the corpus. A
+        text whose sampling is unknown stands for itself.
     low_agreement : (n,) array of bool
         Whether coders disagreed on the text.
     rounds : (n,) array of int
-        The round that brought each.
+        The round that brought each, 0 for codes from before the study.
     """
 
     rows: IntArray
@@ -49,8 +51,10 @@ def label_map(workspace: Workspace) -> LabelMap:
     return LabelMap(book.names, _TASKS.get(book.type, book.type))  # type: ignore[arg-type]
 
 
-def coded_texts(workspace: Workspace, n_rounds: int | None = None) -> CodedTexts:
+def coded_texts(workspace: Workspace, n_rounds: int | None = None, *, taught: bool = False) -> CodedTexts:
     """The texts with gold of the first ``n_rounds`` rounds, or all closed ones.
+
+    With ``taught``, those adopted for training alone are among them: no figure may be made of these.
 
     Raises StudyError where no round is closed.
     """
@@ -60,8 +64,11 @@ def coded_texts(workspace: Workspace, n_rounds: int | None = None) -> CodedTexts
             "there is nothing to learn from yet: no round is closed", hint="Let people code first."
         )
     found = evidence.gold_labels(workspace, closed)
+    others = stored.taught_labels(workspace) if taught else None
+    if others is not None:
+        found = found.fillna(others)
     rows = np.flatnonzero(found.notna().to_numpy())
-    probability = evidence.drawn_with(workspace, closed)[rows]
+    probability = np.nan_to_num(evidence.drawn_with(workspace, closed)[rows], nan=1.0)
     own = unit_weights(workspace.study, workspace.units)
     return CodedTexts(
         rows=rows,
@@ -93,7 +100,7 @@ def encoded(workspace: Workspace, labels: list[str]) -> IntArray:
 def _disagreed(workspace: Workspace, n_rounds: int) -> BoolArray:
     """(N,) whether two coders gave a unit different labels."""
     disagreed = np.zeros(len(workspace.units), dtype=bool)
-    for number in range(1, n_rounds + 1):
+    for number in stored.numbers(workspace, n_rounds):
         n_labels = stored_codes(workspace, number).groupby("unit_id")["label"].nunique()
         disagreed[workspace.position.loc[n_labels.index[n_labels > 1]].to_numpy()] = True
     return disagreed

@@ -42,7 +42,7 @@ def train(workspace: Workspace, model: Model | None = None, progress: Progress =
     model = model or workspace.study.model or Model()
     n_rounds = n_closed_rounds(workspace)
     with explained():
-        given = coded_texts(workspace)
+        given = coded_texts(workspace, taught=True)
         folder = models_folder(workspace) / f"round-{n_rounds:03d}" / model.kind
         if (folder / CARD).exists():
             card = read_card(folder, workspace.study.digest_of_model(model))

@@ -24,7 +24,7 @@ def build(workspace: Workspace) -> CodingService:
     study = workspace.study
     match study.coding:
         case LabelStudioCoding() as section:
-            url, token = _address_and_token(study, section)
+            url, token = address_and_token(study, section)
             return LabelStudio(url, token, study.name, _form(study, section), study_id=workspace.study_id)
         case ReplaySection(column=column, second=second):
             return ReplayCoding(
@@ -39,7 +39,7 @@ def build_adjudication(workspace: Workspace) -> CodingService:
     study = workspace.study
     match study.coding:
         case LabelStudioCoding() as section:
-            url, token = _address_and_token(study, section)
+            url, token = address_and_token(study, section)
             form = replace(_form(study, section), adjudicates=True, suggests=False)
             return LabelStudio(url, token, study.name, form, study_id=workspace.study_id)
         case ReplaySection(adjudicator=column):
@@ -64,7 +64,8 @@ def _form(study: Study, section: LabelStudioCoding) -> Form:
     )
 
 
-def _address_and_token(study: Study, section: LabelStudioCoding) -> tuple[str, str]:
+def address_and_token(study: Study, section: LabelStudioCoding) -> tuple[str, str]:
+    """Where the study's Label Studio is and what opens it. Raises StudyError where one is not known."""
     local = services.find(study.folder)
     url = section.url or (local.label_studio_url if local else None)
     if url is None:

@@ -15,7 +15,7 @@ from annotator.sampling.rounds import (
     open_later_round,
     predict_round,
 )
-from models.arrays import IntArray
+from models.arrays import BoolArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,13 @@ class Played:
     gold: tuple[IntArray, ...]
 
 
-def play(campaign: Campaign, codes: Gold, sizes: Sequence[int], rng: np.random.Generator) -> Played:
+def play(
+    campaign: Campaign,
+    codes: Gold,
+    sizes: Sequence[int],
+    rng: np.random.Generator,
+    known: BoolArray | None = None,
+) -> Played:
     """Open, code and close one round after the other, every draw and fit as in a real study.
 
     Parameters
@@ -37,17 +43,20 @@ def play(campaign: Campaign, codes: Gold, sizes: Sequence[int], rng: np.random.G
     sizes : sequence of int
         The budget of each round. Rounds after a census are left out.
     rng : numpy.random.Generator
+    known : (N,) array of bool, optional
+        Units whose codes are there before the first round and are taken for true.
     """
     n_units = campaign.n_units
-    gold = tuple(np.full(n_units, UNKNOWN, dtype=np.int64) for _ in codes)
-    weights = round_weights(campaign, sizes)
+    known = np.zeros(n_units, dtype=bool) if known is None else known
+    gold: tuple[IntArray, ...] = tuple(np.where(known, of_part, UNKNOWN) for of_part in codes)
+    weights = round_weights(campaign, sizes, known.astype(np.float64))
     rounds: list[tuple[Round, ...]] = []
     for number, size in enumerate(sizes, start=1):
-        known = gold[0] >= 0
-        if known.all():
+        coded = gold[0] >= 0
+        if coded.all():
             break
         error_maps = None
-        if number == 1:
+        if number == 1 and not campaign.has_labels(gold):
             design = open_first_round(campaign, size, rng)
         else:
             error_maps = fit_maps(campaign, gold, rng)
@@ -56,6 +65,8 @@ def play(campaign: Campaign, codes: Gold, sizes: Sequence[int], rng: np.random.G
         for of_part, true in zip(gold, codes, strict=True):
             of_part[drawn] = true[drawn]
         fold = folds(design, n_units)
-        predictions = predict_round(campaign, gold, fold=fold, error_maps=error_maps, rng=rng)
-        rounds.append(as_rounds(design, number, known, predictions, float(weights[number - 1])))
+        predictions = predict_round(
+            campaign, gold, fold=fold, error_maps=error_maps, rng=rng, choose=number == 1
+        )
+        rounds.append(as_rounds(design, number, coded, predictions, float(weights[number - 1])))
     return Played(tuple(zip(*rounds, strict=True)), gold)

@@ -69,7 +69,7 @@ def _predict(workspace: Workspace, round_number: int, labels: dict[str, str]) ->
     said, design = evidence.machine(workspace), evidence.drawn_in(workspace, round_number)
     new = workspace.units["unit_id"].map(labels)
     before = evidence.gold_codes(workspace, round_number - 1)
-    error_maps = evidence.error_maps(workspace, said, round_number - 1) if round_number > 1 else None
+    error_maps = evidence.design_maps(workspace, said, round_number)
     probabilities = predict_round(
         evidence.campaign(workspace, said),
         [
@@ -79,6 +79,7 @@ def _predict(workspace: Workspace, round_number: int, labels: dict[str, str]) ->
         fold=design.stratum,
         error_maps=error_maps,
         rng=generator(workspace.study, round_number, "cross_fit"),
+        choose=round_number == 1,
     )
     rows = evidence.prediction_columns(workspace, probabilities)
     rows.insert(0, "unit_id", workspace.units["unit_id"])
