@@ -51,13 +51,13 @@ class Part:
 class Job:
     """A classifier, the texts it is to predict, and the folder that gets the parts.
 
-    ``classifier`` is the hash of its card.
+    ``classifier`` is the hash of its card, ``n_part`` how many texts a part has.
     """
 
     classifier: str
     columns: tuple[str, ...]
     files: tuple[TextsFile, ...]
-    n_part: int = PART
+    n_part: int
 
     @property
     def n_texts(self) -> int:
@@ -112,6 +112,7 @@ def job_for(workspace: Workspace, model: Path, texts: str, out: Store) -> Job:
             TextsFile(place, footer.num_rows, sha256)
             for place, footer, sha256 in zip(places, footers, hashes, strict=True)
         ),
+        n_part=PART,
     )
     if job.n_texts == 0:
         raise StudyError(f"{texts} holds no text")

@@ -1,6 +1,7 @@
-"""What can be wrong with codes, texts, disks and interruptions: clear errors of the commands, nothing lost."""
+"""What can go wrong with codes, texts, disks and interruptions: clear errors, nothing lost."""
 
 import resource
+import shutil
 import signal
 
 import classified_study
@@ -20,7 +21,7 @@ from annotator.errors import ServiceUnavailableError, StudyError
 from models.saving import load
 
 FAST = {"n_folds": 5, "n_resamples": 10}
-BASE = {"kind": "encoder", "base": "base", "settings": {"epochs": 4, "learning_rate": 5e-3, "max_length": 16}}
+BASE = {"kind": "encoder", "base": "base", "settings": {"epochs": 4, "learning_rate": 5e-3, "max_length": 8}}
 
 
 @pytest.fixture(scope="module")
@@ -88,9 +89,7 @@ def test_fewer_texts_than_folds(tmp_path):
 
 
 def test_texts_longer_than_the_model_are_cut_counted_and_told(encoder, tmp_path, caplog):
-    trained = train(
-        encoder, Model.model_validate(BASE | {"settings": {"epochs": 1, "max_length": 8}, "method": "lora"})
-    )
+    trained = train(encoder)
     assert trained.card.metrics["n_cut"] > 0
     long = {"id": ["a"], "text": ["weather " * 5000]}
     pd.DataFrame(long).to_parquet(tmp_path / "long.parquet")
@@ -109,9 +108,10 @@ def test_an_interrupted_training_goes_on_to_the_same_classifier(encoder):
         if done == 2:
             raise KeyboardInterrupt
 
+    folder = encoder.study.folder / "out" / "models" / "round-002"
+    shutil.rmtree(folder, ignore_errors=True)
     with pytest.raises(KeyboardInterrupt):
         train(encoder, progress=interrupt)
-    folder = encoder.study.folder / "out" / "models" / "round-002"
     assert not (folder / "encoder" / "checkpoint.json").exists()
     [state] = encoder.folder.glob("training-*.state")
     told = []

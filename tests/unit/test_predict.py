@@ -21,7 +21,7 @@ def coded(tmp_path_factory):
 @pytest.fixture
 def small_parts(monkeypatch):
     """Parts of 150 texts."""
-    monkeypatch.setattr(prediction_job.Job.__init__, "__defaults__", (150,))
+    monkeypatch.setattr(prediction_job, "PART", 150)
 
 
 def parts(folder):
