@@ -80,7 +80,7 @@ def evaluate(
 
     workspace = Workspace.open(study)
     options = evaluation.Options(
-        kinds=[_model(name.strip()).kind for name in classifiers.split(",") if name.strip()],
+        kinds=_named(workspace, classifiers),
         n_folds=folds,
         low_agreement=low_agreement.value,
         sample=sample,
@@ -127,6 +127,13 @@ def _model(kind: str) -> Model:
     except ValueError as error:
         kinds = ", ".join(Model.model_fields["kind"].annotation.__args__)  # type: ignore[union-attr]
         raise StudyError(f"there is no classifier {kind!r}", hint=f"Choose from: {kinds}.") from error
+
+
+def _named(workspace: Workspace, names: str) -> list[str]:
+    """The names between commas, each of a kind or a machine annotator."""
+    machines = {machine.name for machine in workspace.study.machine}
+    found = [name.strip() for name in names.split(",") if name.strip()]
+    return [name if name in machines else _model(name).kind for name in found]
 
 
 def _numbers(shots: str) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ from annotator.classifiers.tune import search_for
 from annotator.machines import Machine
 from annotator.workspace import Workspace
 from models.classifier import Make
+from models.kinds import KINDS
 from models.tuning import Search
 
 BASELINES: tuple[Kind, ...] = (
@@ -55,20 +56,25 @@ def candidates(
     n_trials: int = 0,
     shots: Sequence[int] = (),
 ) -> Iterator[Candidate]:
-    """The named kinds; by default the baselines, the study's model and every machine annotator.
+    """The named kinds and machine annotators; by default the baselines, the study's model, every annotator.
 
     With ``n_trials`` each kind that has settings to search comes a second time, searched. With ``shots``
     language models are asked again about the coded texts, shown so many of the others.
     """
     own = workspace.study.model or Model()
-    for kind in kinds or dict.fromkeys((*BASELINES, own.kind)):
+    for kind in _kinds(kinds) if kinds else dict.fromkeys((*BASELINES, own.kind)):
         model = own if kind == own.kind else _baseline(kind, own)
         yield Candidate(kind, partial(new_classifier, workspace, model))
         search = search_for(workspace, model, n_trials) if n_trials else None
         if search is not None:
             yield Candidate(f"{kind} tuned", partial(new_classifier, workspace, model), search)
-    for machine in workspace.study.machine if shots or not kinds else []:
-        yield from _machine(workspace, machine, given, shots)
+    for machine in workspace.study.machine:
+        if not kinds or machine.name in kinds or (shots and can_be_prompted(machine)):
+            yield from _machine(workspace, machine, given, shots)
+
+
+def _kinds(names: Sequence[str]) -> list[str]:
+    return [name for name in names if name in KINDS]
 
 
 def _baseline(kind: str, own: Model) -> Model:
@@ -82,9 +88,10 @@ def _machine(
 ) -> Iterator[Candidate]:
     """What it said of the corpus, and what it says when it is shown other examples."""
     known = as_said(workspace, machine.name, given)
+    own = f"machine {machine.name}" if machine.name in KINDS else machine.name
     is_asked_anew = bool(shots) and can_be_prompted(machine)
     zero_shot = is_asked_anew and is_zero_shot(machine)
-    yield Candidate(f"{machine.name} zero-shot" if zero_shot else machine.name, lambda: known)
+    yield Candidate(f"{own} zero-shot" if zero_shot else own, lambda: known)
     for n_shots in sorted({*shots} - ({0} if zero_shot else set())) if is_asked_anew else []:
-        name = f"{machine.name} {f'{n_shots}-shot' if n_shots else 'zero-shot'}"
+        name = f"{own} {f'{n_shots}-shot' if n_shots else 'zero-shot'}"
         yield Candidate(name, partial(Prompted, workspace, machine, n_shots, given), asks=True)

@@ -32,7 +32,7 @@ class Options:
     Attributes
     ----------
     kinds : sequence of str
-        Classifiers; none means the baselines, the study's model and every machine annotator.
+        Classifiers and machine annotators; none means the baselines, the study's model and every annotator.
     n_folds, n_resamples : int
         Of the cross-validation, and of each interval.
     low_agreement : str

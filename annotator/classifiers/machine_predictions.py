@@ -23,6 +23,8 @@ from models.errors import CannotFitError
 from models.given import GivenPredictions
 from models.label_map import Text
 
+LEAST = 1e-9  # by how much a label's probability exceeds what would tie
+
 
 def as_said(workspace: Workspace, name: str, given: CodedTexts) -> GivenPredictions:
     """What an annotator said of the coded texts when it labelled the corpus."""
@@ -144,10 +146,16 @@ class Prompted:
 def _predictions(
     workspace: Workspace, texts: Sequence[Text], labels: Sequence[str | None], confidence: FloatArray
 ) -> GivenPredictions:
-    """Labels, None where there is none, as a classifier; a set of codes says nothing of confidence."""
+    """Labels, None where there is none, as a classifier; a set of codes says nothing of confidence.
+
+    What it predicts is the label, however unsure: a confidence that would speak for another code counts as
+    the least that speaks for this one.
+    """
     codes = label_map(workspace)
     instead = label_sets.NONE if codes.is_multilabel else codes.codes[0]
     numbers = encoded(workspace, [label or instead for label in labels])
     numbers[[label is None for label in labels]] = -1
-    sure = None if codes.is_multilabel else np.clip(confidence, 0.0, 1.0)
-    return GivenPredictions(codes, texts, numbers, sure)
+    if codes.is_multilabel:
+        return GivenPredictions(codes, texts, numbers)
+    least = LEAST + (0.5 if codes.task == "ordinal" else 1.0 / codes.n_codes)
+    return GivenPredictions(codes, texts, numbers, np.clip(confidence, least, 1.0))

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from annotator.classifiers.coded_texts import coded_texts
 from annotator.classifiers.evaluate import Options, evaluate
+from annotator.classifiers.machine_predictions import as_said
 from annotator.cli import app
 from annotator.errors import ServiceUnavailableError, StudyError
 
@@ -43,6 +44,18 @@ def test_classifiers_and_machines_stand_in_one_table(coded):
     pictures = {f"old-{what}.svg" for what in ("roc", "precision-recall", "reliability", "confusion")}
     texts = {f"{name}.{ending}" for name in ("scores", "scores-by-code") for ending in ("md", "tex")}
     assert {f"{name}.parquet" for name in tables} | pictures | texts <= files(coded, "evaluation-002")
+
+
+@pytest.mark.parametrize("kind", ["categorical", "ordinal"])
+def test_a_machine_predicts_its_label_however_unsure_it_is(tmp_path, kind):
+    frame = corpus(150).assign(confidence=lambda rows: np.linspace(0, 1, len(rows)).round(2))
+    book = {"question": "Which side?", "type": kind, "labels": [{"name": code} for code in WORDS]}
+    workspace = classified_study.run(tmp_path, frame, codebook=book, design={"rounds": 1, "budget": 100})
+    given = coded_texts(workspace)
+    rng = np.random.default_rng(1)
+    machine = as_said(workspace, "old", given).fit(given.texts, given.labels, None, rng)
+    said = machine.label_map.predict(machine.predict_proba(given.texts))
+    assert [list(WORDS)[k] for k in said] == frame["machine"].iloc[given.rows].tolist()
 
 
 def test_every_figure_is_in_the_tables_by_code_and_with_an_interval(coded):
@@ -83,6 +96,8 @@ def test_confusion_and_predictions_are_those_of_the_figures(coded):
 
 
 def test_a_learning_curve(coded):
+    found = evaluate(coded, Options(kinds=["tfidf_logistic", "old"], learning_curve=True, **FAST))
+    assert set(found.curve["classifier"]) == {"tfidf_logistic", "old"}
     found = evaluate(coded, Options(kinds=["tfidf_logistic"], learning_curve=True, **FAST))
     loss = found.curve[found.curve["metric"] == "log_loss"]
     assert loss["n_labels"].tolist() == [25, 50, 80]
