@@ -69,7 +69,8 @@ def predict_parts(
     todo = [index for index in sorted(indices) if not store.exists(part(index))]
     what = f"predicting {job.n_texts:,} texts"
     n_there = len(indices) - len(todo)
-    progress(n_there, len(indices), what)
+    if indices:
+        progress(n_there, len(indices), what)
     if todo:
         with explained():
             classifier = load(model)

@@ -106,3 +106,22 @@ def test_sets_of_codes_are_learnt_code_by_code(tmp_path):
     confusion = workspace.store.read_frame("models/evaluation-001-tfidf_logistic/confusion.parquet")
     assert set(confusion["gold"]) == {"absent", "present"}
     assert confusion["n"].sum() == 120 * len(workspace.study.codebook.names)
+    pictures = {
+        path.name for path in (tmp_path / "out" / "models" / "evaluation-001-tfidf_logistic").glob("*.svg")
+    }
+    assert pictures == {f"tfidf_logistic-{what}.svg" for what in ("roc", "precision-recall", "reliability")}
+
+
+def test_pairs_of_texts_stay_pairs(tmp_path):
+    frame = corpus().assign(topic=lambda rows: "topic " + rows["party"])
+    section = {"path": "corpus.csv", "id": "id", "text": ["topic", "text"], "covariates": ["party"]}
+    workspace = classified_study.run(tmp_path, frame, corpus=section)
+    given = coded_texts(workspace)
+    assert given.texts[0] == tuple(frame[["topic", "text"]].iloc[given.rows[0]])
+    folder = train(workspace).folder
+    predict(workspace, folder, tmp_path / "corpus.csv", tmp_path / "out" / "predicted")
+    rows = pd.read_parquet(tmp_path / "out" / "predicted")
+    assert list(rows) == ["id", "prediction", *(f"probability_{code}" for code in small_study.CODES)]
+    assert (rows["prediction"] == frame["human"]).mean() > 0.95
+    found = evaluate(workspace, Options(kinds=["tfidf_logistic", "old"], n_folds=2, n_resamples=20))
+    assert set(found.table["classifier"]) == {"tfidf_logistic", "old"}

@@ -9,6 +9,7 @@ from chat_endpoint import ChatEndpoint, completion
 from classified_study import WORDS, corpus
 from typer.testing import CliRunner
 
+from annotator.classifiers.candidates import candidates
 from annotator.classifiers.coded_texts import coded_texts
 from annotator.classifiers.evaluate import Options, evaluate
 from annotator.classifiers.machine_predictions import as_said
@@ -44,16 +45,24 @@ def test_classifiers_and_machines_stand_in_one_table(coded):
     pictures = {f"old-{what}.svg" for what in ("roc", "precision-recall", "reliability", "confusion")}
     texts = {f"{name}.{ending}" for name in ("scores", "scores-by-code") for ending in ("md", "tex")}
     assert {f"{name}.parquet" for name in tables} | pictures | texts <= files(coded, "evaluation-002")
+    folder = coded.study.folder / "out" / "models" / "evaluation-002"
+    assert "\\textbf{1.000} (0.000)" in (folder / "scores.tex").read_text()
+    assert (folder / "scores-by-code.md").read_text().count("| old |") == 3
 
 
 @pytest.mark.parametrize("kind", ["categorical", "ordinal"])
 def test_a_machine_predicts_its_label_however_unsure_it_is(tmp_path, kind):
     frame = corpus(150).assign(confidence=lambda rows: np.linspace(0, 1, len(rows)).round(2))
     book = {"question": "Which side?", "type": kind, "labels": [{"name": code} for code in WORDS]}
-    workspace = classified_study.run(tmp_path, frame, codebook=book, design={"rounds": 1, "budget": 100})
+    old = {"name": "vader", "kind": "replay", "label": "machine", "confidence": "confidence"}
+    workspace = classified_study.run(
+        tmp_path, frame, codebook=book, machine=[old], design={"rounds": 1, "budget": 100}
+    )
     given = coded_texts(workspace)
+    names = [candidate.name for candidate in candidates(workspace, given)]
+    assert {"vader", "machine vader"} <= {*names}
     rng = np.random.default_rng(1)
-    machine = as_said(workspace, "old", given).fit(given.texts, given.labels, None, rng)
+    machine = as_said(workspace, "vader", given).fit(given.texts, given.labels, None, rng)
     said = machine.label_map.predict(machine.predict_proba(given.texts))
     assert [list(WORDS)[k] for k in said] == frame["machine"].iloc[given.rows].tolist()
 
