@@ -25,6 +25,7 @@ from models.encoder_config import EncoderConfig
 from models.errors import CannotFitError, CheckpointError
 from models.kinds import make
 from models.saving import save
+from models.tuning import Tuned
 
 MODELS = "models"  # the folder of classifiers below the output
 
@@ -57,36 +58,45 @@ def train(
         place = f"round-{n_rounds:03d}/{name}"
         folder = models_folder(workspace) / place
         if (folder / CARD).exists():
-            card = read_card(folder, digest)
+            card = read_card(folder)
+            if card.study_hash != digest:
+                raise StudyError(
+                    f"{folder} belongs to another study, or to this one with other settings",
+                    hint="Remove that folder to train anew.",
+                )
             _draw_losses(workspace, place, card)
             return Trained(folder, card, is_new=False)
-        section: dict[str, Any] = {"model": model.model_dump(mode="json")}
+        metrics: dict[str, Any] = {"model": model.model_dump(mode="json")}
         if n_trials:
             found = tuned(workspace, model, given, n_trials, progress)
-            trials = pa.Table.from_pandas(found.trials, preserve_index=False).replace_schema_metadata(None)
-            workspace.store.write(f"{MODELS}/{place}-trials.parquet", trials, workspace.provenance())
+            _write_trials(workspace, place, found)
             model = model.model_copy(update={"settings": {**model.settings, **found.settings}})
-            section["searched"] = {"n_trials": n_trials, "settings": found.settings}
+            metrics["searched"] = {"n_trials": n_trials, "settings": found.settings}
         state = workspace.folder / f"training-{n_rounds:03d}-{name}.state"
         state.parent.mkdir(parents=True, exist_ok=True)
         classifier = new_classifier(workspace, model, state, progress)
-        classifier.fit(
-            given.texts,
-            given.labels,
-            given.weights,
-            generator(workspace.study, n_rounds, f"train {model.kind}"),
-        )
-        card = save(classifier, folder, study_hash=digest, metrics=section)
+        rng = generator(workspace.study, n_rounds, f"train {model.kind}")
+        classifier.fit(given.texts, given.labels, given.weights, rng)
+        card = save(classifier, folder, study_hash=digest, metrics=metrics)
         state.unlink(missing_ok=True)
     _draw_losses(workspace, place, card)
     return Trained(folder, card, is_new=True)
+
+
+def _write_trials(workspace: Workspace, place: str, found: Tuned) -> None:
+    """Every trial of a search, beside the classifier."""
+    trials = pa.Table.from_pandas(found.trials, preserve_index=False).replace_schema_metadata(None)
+    workspace.store.write(f"{MODELS}/{place}-trials.parquet", trials, workspace.provenance())
 
 
 def refuse_other_study(workspace: Workspace, folder: Path) -> Card:
     """The card of a classifier that `train` made in this study. Raises CheckpointError for any other."""
     card = read_card(folder)
     section = card.metrics.get("model")
-    model = (workspace.study.model or Model()) if section is None else Model.model_validate(section)
+    try:
+        model = (workspace.study.model or Model()) if section is None else Model.model_validate(section)
+    except ValueError as error:
+        raise CheckpointError(f"{folder} was trained with settings unknown to this version") from error
     return read_card(folder, workspace.study.digest_of_model(model))
 
 
