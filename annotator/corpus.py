@@ -40,7 +40,7 @@ def read(study: Study, extra: Sequence[str] = ()) -> CorpusTable:
     roles = [column for column in (section.cluster, section.weight, *images) if column]
     carried = list(dict.fromkeys([*section.covariates, *roles, *extra]))
     wanted = list(dict.fromkeys([*([section.id] if section.id else []), *section.text_columns, *carried]))
-    frames = [_read_file(place, wanted, text_like, section.encoding) for place in _places(study)]
+    frames = [read_file(place, wanted, text_like, section.encoding) for place in _places(study)]
     rows = pd.concat(frames, ignore_index=True)
     text = _text(rows, section.text_columns)
     is_empty = text.str.strip() == ""
@@ -76,7 +76,8 @@ def _places(study: Study) -> list[str]:
     return [str(filesystem.unstrip_protocol(place)) for place in found]
 
 
-def _read_file(place: str, wanted: list[str], text_like: set[str], encoding: str) -> pd.DataFrame:
+def read_file(place: str, wanted: list[str], text_like: set[str], encoding: str) -> pd.DataFrame:
+    """The ``wanted`` columns of one file, those that are ``text_like`` as text. Raises CorpusError."""
     readers = {".csv": _read_csv, ".tsv": _read_csv, ".jsonl": _read_jsonl, ".ndjson": _read_jsonl}
     ending = PurePosixPath(place).suffix.lower()
     try:

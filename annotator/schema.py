@@ -179,6 +179,44 @@ SIMULATION = pa.schema(
     ]
 )
 
+SCORES = pa.schema(
+    [
+        ("classifier", pa.string()),
+        ("code", pa.string()),
+        ("metric", pa.string()),
+        ("mean", pa.float64()),
+        ("sd", pa.float64()),
+    ]
+)
+
+SCORE_INTERVALS = pa.schema(
+    [
+        ("classifier", pa.string()),
+        ("texts", pa.string()),
+        ("metric", pa.string()),
+        ("code", pa.string()),
+        ("estimate", pa.float64()),
+        ("ci_low", pa.float64()),
+        ("ci_high", pa.float64()),
+        ("n", pa.int64()),
+    ]
+)
+
+CONFUSION = pa.schema(
+    [
+        ("classifier", pa.string()),
+        ("code", pa.string()),
+        ("gold", pa.string()),
+        ("predicted", pa.string()),
+        ("n", pa.int64()),
+        ("share", pa.float64()),
+    ]
+)
+
+LEARNING_CURVE = SCORES.insert(1, pa.field("n_labels", pa.int64()))
+
+SEARCHED_SETTINGS = pa.schema([("classifier", pa.string()), ("fold", pa.int32()), ("settings", pa.string())])
+
 
 def predictions(codes: Iterable[str]) -> pa.Schema:
     """One row a unit, one probability column a code."""

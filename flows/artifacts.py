@@ -1,6 +1,7 @@
 """What the Prefect page shows of a study: tables, progress, links. Nothing here is a source of truth."""
 
 import re
+from collections.abc import Sequence
 from typing import cast
 from uuid import UUID
 
@@ -27,13 +28,16 @@ def key(workspace: Workspace, what: str) -> str:
 
 def labelling_progress(workspace: Workspace, annotator: str) -> Progress:
     """A bar that follows one machine annotator."""
-    created = create_progress_artifact(
-        progress=0.0,
-        key=key(workspace, f"labelling-{annotator}"),
-        description=f"Units labelled by {annotator}",
-    )
+    return _bar(key(workspace, f"labelling-{annotator}"), f"Units labelled by {annotator}")
 
-    artifact = cast("UUID", created)
+
+def prediction_progress(workspace: Workspace, parts: Sequence[int]) -> Progress:
+    """A bar that follows some parts of a prediction."""
+    return _bar(key(workspace, "predicting"), f"Parts predicted, from {parts[0]} on")
+
+
+def _bar(artifact_key: str, description: str) -> Progress:
+    artifact = cast("UUID", create_progress_artifact(progress=0.0, key=artifact_key, description=description))
 
     def show(done: int, total: int, what: str) -> None:
         update_progress_artifact(
