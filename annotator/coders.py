@@ -1,8 +1,8 @@
 """The `coding` section of a study file: where people code, what they see, and how their codes become gold."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from annotator.section import Column, Section, refuse_doubles
 
@@ -25,12 +25,33 @@ class Gold(Section):
         return self
 
 
+class Overlap(Section):
+    """Which part of the units is coded by more than one person, and by how many.
+
+    >>> Overlap(share=0.2, coders=3).n_more(100)
+    40
+    """
+
+    share: float = Field(ge=0, le=1)
+    coders: int = Field(default=2, ge=2, le=20)
+
+    def n_doubled(self, n_units: int) -> int:
+        """How many of the units are coded by all of ``coders``."""
+        return round(self.share * n_units)
+
+    def n_more(self, n_units: int) -> int:
+        """How many codes come on top of one a unit."""
+        return (self.coders - 1) * self.n_doubled(n_units)
+
+
 class LabelStudioCoding(Section):
     """People code in Label Studio."""
 
     kind: Literal["label_studio"]
     url: str | None = Field(None, description="the one `annotator up` started when absent")
-    overlap: float = Field(0.15, ge=0, le=1, description="share of units coded by two people")
+    overlap: Overlap = Field(
+        Overlap(share=0.15), description="share of units coded by two people, or that share and by how many"
+    )
     gold: Gold = Field(default_factory=Gold)
     blind: bool = Field(True, description="false shows coders the first machine annotator's label")
     anchoring: float = Field(
@@ -44,6 +65,15 @@ class LabelStudioCoding(Section):
     content_warning: str = Field("", description="shown to coders before anything else")
     break_after: int | None = Field(None, ge=1, description="minutes")
     daily_limit: int | None = Field(None, ge=1, description="texts a coder a day")
+
+    @field_validator("overlap", mode="before")
+    @classmethod
+    def _a_number_is_a_share(cls, given: Any) -> Any:
+        if isinstance(given, int | float) and not isinstance(given, bool):
+            return {"share": given}
+        if not isinstance(given, dict | Overlap):
+            raise ValueError("expected a share such as 0.15, or {share: 0.15, coders: 3}")
+        return given
 
     @model_validator(mode="after")
     def _reasons_are_distinct(self) -> Self:

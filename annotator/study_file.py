@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from annotator import yaml_source
 from annotator.codebook import Code, Codebook
-from annotator.coders import LabelStudioCoding, ReplayCoding
+from annotator.coders import LabelStudioCoding, Overlap, ReplayCoding
 from annotator.errors import StudyError
 from annotator.machines import (
     FewShot,
@@ -179,6 +179,7 @@ def _keys_at(location: tuple[int | str, ...]) -> list[str]:
         **{("machine", kind, "few_shot"): FewShot for kind in ("openai", "transformers")},
         **{("machine", kind, "translate"): Translate for kind in ("openai", "transformers", "lexicon")},
         ("coding", "label_studio"): LabelStudioCoding,
+        ("coding", "label_studio", "overlap"): Overlap,
         ("coding", "replay"): ReplayCoding,
         ("design",): Design,
         ("design", "stop"): Stop,

@@ -9,7 +9,8 @@ import pandas as pd
 from annotator import label_sets
 from annotator.codebook import Codebook
 from annotator.coding.form import CANNOT_CODE
-from annotator.coding.labeling_config import CONTROL, NOTE
+from annotator.coding.labeling_config import CONTROL, NOTE, REASON
+from annotator.coding.number_field import label_of
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ def _row(
 ) -> dict[str, Any]:
     coder = annotation["completed_by"]
     skipped = bool(annotation.get("was_cancelled"))
-    chosen = [] if skipped else _values(annotation, CONTROL, "choices")
+    chosen = [] if skipped else _chosen(annotation, codebook)
     row = {
         "unit_id": unit_id,
         "coder": coders.get(coder, f"account {coder}"),
@@ -60,6 +61,12 @@ def _row(
     return row
 
 
+def _chosen(annotation: Mapping[str, Any], codebook: Codebook) -> list[str]:
+    """What was chosen or typed, and the reason given instead of it."""
+    typed = [label_of(number, codebook) for number in _values(annotation, CONTROL, "number")]
+    return [*typed, *_values(annotation, CONTROL, "choices"), *_values(annotation, REASON, "choices")]
+
+
 def _label(chosen: Sequence[str], codebook: Codebook) -> str | None:
     if not chosen or not (codebook.is_multilabel or len(chosen) == 1):
         return None
@@ -78,8 +85,9 @@ def _values(annotation: Mapping[str, Any], control: str, kind: str) -> list[str]
     found: list[str] = []
     for part in annotation.get("result") or []:
         if isinstance(part, dict) and part.get("from_name") == control:
-            given = (part.get("value") or {}).get(kind) or []
-            found += [str(value) for value in ([given] if isinstance(given, str) else given)]
+            given = (part.get("value") or {}).get(kind)
+            several = given if isinstance(given, list) else [] if given is None else [given]
+            found += [str(value) for value in several]
     return found
 
 

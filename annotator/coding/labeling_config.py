@@ -4,24 +4,24 @@ Everything that comes from the codebook is text: it is escaped once as HTML wher
 as XML where it stands in the labelling configuration.
 """
 
-import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
-from html import escape
 from typing import Any
 
 from annotator import label_sets
-from annotator.codebook import Code
+from annotator.codebook import Code, Codebook
+from annotator.coding import number_field
 from annotator.coding.form import CANNOT_CODE, Form
+from annotator.coding.literal import html, literal, printable
+from annotator.coding.material import TEXT
+from annotator.coding.number_field import LONGEST_SCALE
 
 CONTROL = "code"
+REASON = "reason"
 NOTE = "note"
-LONGEST_SCALE = 11
 NO_CODE = Code(name=label_sets.NONE, definition="No code applies.", value=None)
-TEXT = "text"
 _NOTE = {
     "name": NOTE,
-    "toName": "text",
     "placeholder": "Note (optional)",
     "rows": "2",
     "maxSubmissions": "1",
@@ -30,21 +30,22 @@ _NOTE = {
 }
 # Label Studio's own order of keys for choices; the letters left out belong to its other commands.
 KEYS = "1234567890qwetasdfgzxcvbyiopjklnm"
-# What XML cannot carry at all.
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+FIRST_LETTER = 10
 
-# The text and, beside it, the codes, which stay in sight while a long text scrolls; on a narrow screen one
-# under the other. Class names that start with lsf- are Label Studio's: without them the page is plainer and
-# still works. The panels that are hidden are for regions of a text, which nobody marks here. Label Studio
-# does not decode &gt; here, so no selector may use it.
+# What is to be coded and, beside it, the codes, which stay in sight while a long text scrolls; on a narrow
+# screen one under the other. Class names that start with lsf- are Label Studio's: without them the page is
+# plainer and still works. The panels that are hidden are for regions of a text, which nobody marks here.
+# Label Studio does not decode &gt; here, so no selector may use it.
 STYLE = """
 .coding { display: grid; grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); gap: 0.5rem 1.5rem;
   max-width: 80rem; margin: 0 auto; padding: 0 1rem 2rem; align-items: start; }
 .coding .question { grid-column: 1 / -1; }
 .coding .question h3 { font-size: 1.25rem; font-weight: 600; line-height: 1.4; overflow-wrap: anywhere; }
-.coding .unit { border: 1px solid rgba(128, 128, 128, 0.35); border-left: 4px solid #4a6cf7;
-  border-radius: 6px; }
-.coding .unit .lsf-richtext__container { padding: 0.75rem 1.25rem; font-size: 1.1rem; line-height: 1.6;
+.coding .part { border: 1px solid rgba(128, 128, 128, 0.35); border-left: 4px solid #4a6cf7;
+  border-radius: 6px; margin-bottom: 0.75rem; }
+.coding .part h5 { margin: 0; padding: 0.5rem 1.25rem 0; font-size: 0.9rem; font-weight: 600; opacity: 0.75;
+  overflow-wrap: anywhere; }
+.coding .part .lsf-richtext__container { padding: 0.75rem 1.25rem; font-size: 1.1rem; line-height: 1.6;
   white-space: pre-wrap; overflow-wrap: anywhere; }
 .coding .codes { position: sticky; top: 0; max-height: calc(100vh - 9rem); overflow-y: auto; }
 .coding .codes .lsf-choices { margin: 0; }
@@ -82,26 +83,37 @@ def labeling_config(form: Form) -> str:
     ET.SubElement(page, "Style").text = STYLE
     question = ET.SubElement(page, "View", className="question")
     if form.content_warning:
-        ET.SubElement(question, "Header", value=_literal(form.content_warning), size="5")
-    ET.SubElement(question, "Header", value=_literal(codebook.question))
-    unit = ET.SubElement(page, "View", className="unit")
-    ET.SubElement(unit, "Text", name=TEXT, value="$text", valueType="text", saveTextResult="no")
+        ET.SubElement(question, "Header", value=literal(form.content_warning), size="5")
+    ET.SubElement(question, "Header", value=literal(codebook.question))
+    form.material.add_to(page)
     answers = ET.SubElement(page, "View", className="codes")
-    codes = ET.SubElement(
-        answers,
-        "Choices",
-        name=CONTROL,
-        toName=TEXT,
-        choice="multiple" if codebook.is_multilabel else "single-radio",
-        showInline="true" if is_scale else "false",
-        required="true",
-        requiredMessage="Choose a code first.",
-    )
-    for index, code in enumerate(_shown(form)):
-        ET.SubElement(codes, "Choice", _choice(code, index))
+    if number_field.is_typed(codebook):
+        _number_or_reason(answers, form)
+    else:
+        choice = "multiple" if codebook.is_multilabel else "single-radio"
+        codes = ET.SubElement(answers, "Choices", _control(form, CONTROL, choice, is_inline=is_scale))
+        codes.attrib.update(required="true", requiredMessage="Choose a code first.")
+        for index, code in enumerate(_shown(form)):
+            ET.SubElement(codes, "Choice", _choice(code, index))
     if form.note:
-        ET.SubElement(answers, "TextArea", _NOTE)
+        ET.SubElement(answers, "TextArea", {**_NOTE, "toName": form.material.main})
     return ET.tostring(page, encoding="unicode")
+
+
+def _control(form: Form, name: str, choice: str, *, is_inline: bool = False) -> dict[str, str]:
+    inline = "true" if is_inline else "false"
+    return {"name": name, "toName": form.material.main, "choice": choice, "showInline": inline}
+
+
+def _number_or_reason(answers: ET.Element, form: Form) -> None:
+    """Neither is required where either will do: the project refuses an answer that is empty."""
+    number_field.add_to(
+        answers, form.codebook, name=CONTROL, main=form.material.main, is_required=not form.cannot_code
+    )
+    if form.cannot_code:
+        reasons = ET.SubElement(answers, "Choices", _control(form, REASON, "single"))
+        for index, code in enumerate(_reasons(form)):
+            ET.SubElement(reasons, "Choice", _choice(code, FIRST_LETTER + index))
 
 
 def _shown(form: Form) -> list[Code]:
@@ -112,7 +124,11 @@ def _shown(form: Form) -> list[Code]:
     shown = list(form.codebook.labels)
     if form.codebook.is_multilabel:
         shown.append(NO_CODE)
-    return [*shown, *(Code(name=f"{CANNOT_CODE}{reason}", value=None) for reason in form.cannot_code)]
+    return [*shown, *_reasons(form)]
+
+
+def _reasons(form: Form) -> list[Code]:
+    return [Code(name=f"{CANNOT_CODE}{reason}", value=None) for reason in form.cannot_code]
 
 
 def key(index: int) -> str | None:
@@ -124,9 +140,12 @@ def key(index: int) -> str | None:
     return KEYS[index] if index < len(KEYS) else None
 
 
-def chosen(choices: Sequence[str]) -> dict[str, Any]:
-    """An answer as Label Studio keeps it."""
-    return {"from_name": CONTROL, "to_name": TEXT, "type": "choices", "value": {"choices": list(choices)}}
+def chosen(choices: Sequence[str], codebook: Codebook, main: str = TEXT) -> dict[str, Any]:
+    """An answer as Label Studio keeps it; ``main`` is the part of the unit that it is tied to."""
+    given: dict[str, Any] = {"from_name": CONTROL, "to_name": main}
+    if number_field.is_typed(codebook):
+        return {**given, "type": "number", "value": {"number": number_field.number_of(choices[0], codebook)}}
+    return {**given, "type": "choices", "value": {"choices": list(choices)}}
 
 
 def instruction(form: Form) -> str:
@@ -134,20 +153,32 @@ def instruction(form: Form) -> str:
 
     Label Studio drops styles and the indentation of lists, so line breaks are the layout.
     """
-    rows = "".join(_instruction_row(code, index) for index, code in enumerate(_shown(form)))
-    warning = f"<p><b>{_html(form.content_warning)}</b></p>" if form.content_warning else ""
-    return f"{warning}<h3>{_html(form.codebook.question)}</h3><p>{' '.join(_how_to(form))}</p>{rows}"
+    shown = _defined(form) if number_field.is_typed(form.codebook) else enumerate(_shown(form))
+    rows = "".join(_instruction_row(code, index) for index, code in shown)
+    warning = f"<p><b>{html(form.content_warning)}</b></p>" if form.content_warning else ""
+    return f"{warning}<h3>{html(form.codebook.question)}</h3><p>{' '.join(_how_to(form))}</p>{rows}"
+
+
+def _defined(form: Form) -> Iterator[tuple[int | None, Code]]:
+    """What there is to say where a number is typed: the numbers that mean something, and the reasons."""
+    for code in form.codebook.labels:
+        if code.definition or code.examples:
+            yield None, code
+    yield from enumerate(_reasons(form), start=FIRST_LETTER)
 
 
 def _how_to(form: Form) -> Iterator[str]:
     task = "press the key of the <b>one</b> code that fits best"
-    if form.codebook.is_multilabel:
+    if number_field.is_typed(form.codebook):
+        task = "press Tab and type the number that fits best"
+    elif form.codebook.is_multilabel:
         task = f"press the key of <b>every</b> code that applies, or of <b>{label_sets.NONE}</b>"
-    yield f"Read the text, {task}, then <b>Ctrl + Enter</b> (Cmd + Enter on a Mac) to submit."
+    yield f"{form.material.task}, {task}, then <b>Ctrl + Enter</b> (Cmd + Enter on a Mac) to submit."
+    alone = f"udge by {form.material.what} alone."
     yield (
-        "Some texts come with the suggestion of a machine, which may be wrong: judge by the text alone."
+        f"Some texts come with the suggestion of a machine, which may be wrong: j{alone}"
         if form.suggests
-        else "Judge by the text alone."
+        else f"J{alone}"
     )
     if form.cannot_code:
         yield "If nobody could code a text, say why with one of the last choices; do not skip it."
@@ -162,19 +193,9 @@ def _how_to(form: Form) -> Iterator[str]:
         yield f"Please code at most {form.daily_limit:,} texts a day."
 
 
-def printable(text: str) -> str:
-    """The text without the characters that XML cannot carry."""
-    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
-
-
-def _literal(text: str) -> str:
-    """Text that Label Studio shows as it is: $word would name a field of the task to it."""
-    return printable(text).replace("$", "$\N{WORD JOINER}")
-
-
 def _choice(code: Code, index: int) -> dict[str, str]:
     # The alias is what an annotation records, whatever the value had to become.
-    attributes = {"value": _literal(code.name), "alias": printable(code.name), "html": _choice_html(code)}
+    attributes = {"value": literal(code.name), "alias": printable(code.name), "html": _choice_html(code)}
     if code.examples:
         attributes["hint"] = printable("For example: " + " | ".join(code.examples))
     if (hotkey := key(index)) is not None:
@@ -183,17 +204,13 @@ def _choice(code: Code, index: int) -> dict[str, str]:
 
 
 def _choice_html(code: Code) -> str:
-    name = f"<b>{_html(code.name)}</b>"
-    return f"{name} <span style='opacity:0.75'>{_html(code.definition)}</span>" if code.definition else name
+    name = f"<b>{html(code.name)}</b>"
+    return f"{name} <span style='opacity:0.75'>{html(code.definition)}</span>" if code.definition else name
 
 
-def _instruction_row(code: Code, index: int) -> str:
-    hotkey = key(index)
+def _instruction_row(code: Code, index: int | None) -> str:
+    hotkey = None if index is None else key(index)
     shown = f"<code>[{hotkey}]</code> " if hotkey else ""
-    definition = f": {_html(code.definition)}" if code.definition else ""
-    examples = "".join(f"<br>\N{EN DASH} <i>{_html(example)}</i>" for example in code.examples)
-    return f"<br><p>{shown}<b>{_html(code.name)}</b>{definition}{examples}</p>"
-
-
-def _html(text: str) -> str:
-    return escape(printable(text), quote=True).replace("\n", "<br>")
+    definition = f": {html(code.definition)}" if code.definition else ""
+    examples = "".join(f"<br>\N{EN DASH} <i>{html(example)}</i>" for example in code.examples)
+    return f"<br><p>{shown}<b>{html(code.name)}</b>{definition}{examples}</p>"

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from annotator.codebook import Code, Codebook
 from annotator.coding.form import Form
-from annotator.coding.labeling_config import instruction, key, labeling_config, printable
+from annotator.coding.labeling_config import instruction, key, labeling_config
+from annotator.coding.literal import printable
 
 NASTY = "a \"quoted\" <b>code</b> & \N{THINKING FACE} 'x' ]]> $text {{text}}"
 
