@@ -9,8 +9,7 @@ import pandas as pd
 from annotator import label_sets
 from annotator.codebook import Codebook
 from annotator.coding.form import CANNOT_CODE
-from annotator.coding.labeling_config import CONTROL, NOTE, REASON
-from annotator.coding.number_field import label_of
+from annotator.coding.labeling_config import CONTROL, NOTE
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +37,7 @@ def _row(
 ) -> dict[str, Any]:
     coder = annotation["completed_by"]
     skipped = bool(annotation.get("was_cancelled"))
-    chosen = [] if skipped else _chosen(annotation, codebook)
+    chosen = [] if skipped else _values(annotation, CONTROL, "choices")
     row = {
         "unit_id": unit_id,
         "coder": coders.get(coder, f"account {coder}"),
@@ -61,12 +60,6 @@ def _row(
     return row
 
 
-def _chosen(annotation: Mapping[str, Any], codebook: Codebook) -> list[str]:
-    """What was chosen or typed, and the reason given instead of it."""
-    typed = [label_of(number, codebook) for number in _values(annotation, CONTROL, "number")]
-    return [*typed, *_values(annotation, CONTROL, "choices"), *_values(annotation, REASON, "choices")]
-
-
 def _label(chosen: Sequence[str], codebook: Codebook) -> str | None:
     if not chosen or not (codebook.is_multilabel or len(chosen) == 1):
         return None
@@ -85,9 +78,8 @@ def _values(annotation: Mapping[str, Any], control: str, kind: str) -> list[str]
     found: list[str] = []
     for part in annotation.get("result") or []:
         if isinstance(part, dict) and part.get("from_name") == control:
-            given = (part.get("value") or {}).get(kind)
-            several = given if isinstance(given, list) else [] if given is None else [given]
-            found += [str(value) for value in several]
+            given = (part.get("value") or {}).get(kind) or []
+            found += [str(value) for value in ([given] if isinstance(given, str) else given)]
     return found
 
 

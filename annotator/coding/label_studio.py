@@ -234,7 +234,7 @@ def _prediction(suggestion: str | None, form: Form) -> dict[str, Any]:
     if suggestion is None:
         return {}
     choices = suggestion.split(label_sets.SEPARATOR) if form.codebook.is_multilabel else [suggestion]
-    result = [chosen(choices, form.codebook, form.material.main)]
+    result = [chosen(choices, form.material.main)]
     return {"predictions": [{"model_version": "machine", "result": result}]}
 
 

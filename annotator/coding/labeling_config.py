@@ -6,19 +6,18 @@ as XML where it stands in the labelling configuration.
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
+from itertools import starmap
 from typing import Any
 
 from annotator import label_sets
 from annotator.codebook import Code, Codebook
-from annotator.coding import number_field
 from annotator.coding.form import CANNOT_CODE, Form
 from annotator.coding.literal import html, literal, printable
 from annotator.coding.material import TEXT
-from annotator.coding.number_field import LONGEST_SCALE
 
 CONTROL = "code"
-REASON = "reason"
 NOTE = "note"
+LONGEST_SCALE = 11
 NO_CODE = Code(name=label_sets.NONE, definition="No code applies.", value=None)
 _NOTE = {
     "name": NOTE,
@@ -29,8 +28,8 @@ _NOTE = {
     "showSubmitButton": "false",
 }
 # Label Studio's own order of keys for choices; the letters left out belong to its other commands.
-KEYS = "1234567890qwetasdfgzxcvbyiopjklnm"
-FIRST_LETTER = 10
+DIGITS, LETTERS = "1234567890", "qwetasdfgzxcvbyiopjklnm"
+KEYS = DIGITS + LETTERS
 
 # What is to be coded and, beside it, the codes, which stay in sight while a long text scrolls; on a narrow
 # screen one under the other. Class names that start with lsf- are Label Studio's: without them the page is
@@ -43,8 +42,8 @@ STYLE = """
 .coding .question h3 { font-size: 1.25rem; font-weight: 600; line-height: 1.4; overflow-wrap: anywhere; }
 .coding .part { border: 1px solid rgba(128, 128, 128, 0.35); border-left: 4px solid #4a6cf7;
   border-radius: 6px; margin-bottom: 0.75rem; }
-.coding .part h5 { margin: 0; padding: 0.5rem 1.25rem 0; font-size: 0.9rem; font-weight: 600; opacity: 0.75;
-  overflow-wrap: anywhere; }
+.coding .part h4 { margin: 0 !important; padding: 0.5rem 1.75rem 0; font-size: 0.95rem; font-weight: 600;
+  opacity: 0.75; overflow-wrap: anywhere; }
 .coding .part .lsf-richtext__container { padding: 0.75rem 1.25rem; font-size: 1.1rem; line-height: 1.6;
   white-space: pre-wrap; overflow-wrap: anywhere; }
 .coding .codes { position: sticky; top: 0; max-height: calc(100vh - 9rem); overflow-y: auto; }
@@ -62,6 +61,11 @@ STYLE = """
   background: var(--color-neutral-background, inherit); }
 .coding.scale .codes .lsf-choices { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; }
 .coding.scale .codes .lsf-choice { width: auto; }
+.coding.scale .codes h4 { margin: 0 0.5rem !important; font-size: 1rem; font-weight: 400; }
+.coding.scale.long .codes { max-height: 45vh; }
+.coding.scale.long .codes .lsf-choices { display: grid; gap: 0.1rem;
+  grid-template-columns: repeat(auto-fill, minmax(7.5rem, 1fr)); }
+.coding.scale.long .codes .lsf-choice:has(input[name^="cannot code"]) { grid-column: 1 / -1; }
 .lsf-sidepanels:has(.coding) { padding-right: 0 !important; padding-left: 0 !important; }
 .lsf-sidepanels:has(.coding) .lsf-sidepanels__wrapper { display: none; }
 @media (max-width: 60rem) {
@@ -75,11 +79,13 @@ def labeling_config(form: Form) -> str:
     """The labelling configuration: one text, one question, a key for each answer, room for a note.
 
     One code is to be chosen, or any number of them, `label_sets.NONE` being a choice of its own then. Codes
-    that are steps of a scale stand side by side in their order.
+    that are steps of a scale stand side by side in their order, and in rows where the scale is a long one.
     """
     codebook = form.codebook
+    is_long = codebook.type == "numeric" and len(codebook.labels) > LONGEST_SCALE
     is_scale = codebook.type in {"ordinal", "numeric"} and len(codebook.labels) <= LONGEST_SCALE
-    page = ET.Element("View", className="coding scale" if is_scale else "coding")
+    layout = " scale long" if is_long else " scale" if is_scale else ""
+    page = ET.Element("View", className=f"coding{layout}")
     ET.SubElement(page, "Style").text = STYLE
     question = ET.SubElement(page, "View", className="question")
     if form.content_warning:
@@ -87,33 +93,23 @@ def labeling_config(form: Form) -> str:
     ET.SubElement(question, "Header", value=literal(codebook.question))
     form.material.add_to(page)
     answers = ET.SubElement(page, "View", className="codes")
-    if number_field.is_typed(codebook):
-        _number_or_reason(answers, form)
-    else:
-        choice = "multiple" if codebook.is_multilabel else "single-radio"
-        codes = ET.SubElement(answers, "Choices", _control(form, CONTROL, choice, is_inline=is_scale))
-        codes.attrib.update(required="true", requiredMessage="Choose a code first.")
-        for index, code in enumerate(_shown(form)):
-            ET.SubElement(codes, "Choice", _choice(code, index))
+    if is_long:
+        ET.SubElement(answers, "Header", value=literal(_legend(codebook)), size="5")
+    codes = ET.SubElement(
+        answers,
+        "Choices",
+        name=CONTROL,
+        toName=form.material.main,
+        choice="multiple" if codebook.is_multilabel else "single-radio",
+        showInline="true" if layout else "false",
+        required="true",
+        requiredMessage="Choose a code first.",
+    )
+    for code, hotkey in zip(_shown(form), keys(form), strict=True):
+        ET.SubElement(codes, "Choice", _choice(code, hotkey, is_bare=is_long))
     if form.note:
         ET.SubElement(answers, "TextArea", {**_NOTE, "toName": form.material.main})
     return ET.tostring(page, encoding="unicode")
-
-
-def _control(form: Form, name: str, choice: str, *, is_inline: bool = False) -> dict[str, str]:
-    inline = "true" if is_inline else "false"
-    return {"name": name, "toName": form.material.main, "choice": choice, "showInline": inline}
-
-
-def _number_or_reason(answers: ET.Element, form: Form) -> None:
-    """Neither is required where either will do: the project refuses an answer that is empty."""
-    number_field.add_to(
-        answers, form.codebook, name=CONTROL, main=form.material.main, is_required=not form.cannot_code
-    )
-    if form.cannot_code:
-        reasons = ET.SubElement(answers, "Choices", _control(form, REASON, "single"))
-        for index, code in enumerate(_reasons(form)):
-            ET.SubElement(reasons, "Choice", _choice(code, FIRST_LETTER + index))
 
 
 def _shown(form: Form) -> list[Code]:
@@ -124,28 +120,39 @@ def _shown(form: Form) -> list[Code]:
     shown = list(form.codebook.labels)
     if form.codebook.is_multilabel:
         shown.append(NO_CODE)
-    return [*shown, *_reasons(form)]
+    return [*shown, *(Code(name=f"{CANNOT_CODE}{reason}", value=None) for reason in form.cannot_code)]
 
 
-def _reasons(form: Form) -> list[Code]:
-    return [Code(name=f"{CANNOT_CODE}{reason}", value=None) for reason in form.cannot_code]
+def _legend(codebook: Codebook) -> str:
+    """What the numbers of a long scale mean, where that is said."""
+    return "    ".join(f"{code.name}: {code.definition}" for code in codebook.labels if code.definition)
 
 
-def key(index: int) -> str | None:
-    """The key of the code at ``index`` in the codebook; none are left after the 33rd.
+def keys(form: Form) -> list[str | None]:
+    """The key of each choice, in Label Studio's order; none is left after the 33rd.
 
-    >>> key(0), key(9), key(10), key(99)
-    ('1', '0', 'q', None)
+    On a scale of digits, of which one at most is another number, each is its own key. Numbers have no keys at
+    all where there are more of them than keys.
+
+    >>> scale = Codebook(question="?", type="numeric", labels=[Code(name=str(step)) for step in range(8, 11)])
+    >>> keys(Form(scale, cannot_code=("garbled",)))
+    ['8', '9', 'q', 'w']
     """
-    return KEYS[index] if index < len(KEYS) else None
+    names, n_shown = form.codebook.names, len(_shown(form))
+    digits = set(names) & set(DIGITS)
+    letters = iter(LETTERS)
+    given: list[str | None] = [*KEYS]
+    if form.codebook.type == "numeric" and len(names) > len(KEYS):
+        given = [*[None] * len(names), *letters]
+    elif digits and len(names) - len(digits) <= 1:
+        given = [name if name in digits else next(letters) for name in names]
+        given += letters
+    return [*given, *[None] * n_shown][:n_shown]
 
 
-def chosen(choices: Sequence[str], codebook: Codebook, main: str = TEXT) -> dict[str, Any]:
+def chosen(choices: Sequence[str], main: str = TEXT) -> dict[str, Any]:
     """An answer as Label Studio keeps it; ``main`` is the part of the unit that it is tied to."""
-    given: dict[str, Any] = {"from_name": CONTROL, "to_name": main}
-    if number_field.is_typed(codebook):
-        return {**given, "type": "number", "value": {"number": number_field.number_of(choices[0], codebook)}}
-    return {**given, "type": "choices", "value": {"choices": list(choices)}}
+    return {"from_name": CONTROL, "to_name": main, "type": "choices", "value": {"choices": list(choices)}}
 
 
 def instruction(form: Form) -> str:
@@ -153,25 +160,14 @@ def instruction(form: Form) -> str:
 
     Label Studio drops styles and the indentation of lists, so line breaks are the layout.
     """
-    shown = _defined(form) if number_field.is_typed(form.codebook) else enumerate(_shown(form))
-    rows = "".join(_instruction_row(code, index) for index, code in shown)
+    rows = "".join(starmap(_instruction_row, zip(_shown(form), keys(form), strict=True)))
     warning = f"<p><b>{html(form.content_warning)}</b></p>" if form.content_warning else ""
     return f"{warning}<h3>{html(form.codebook.question)}</h3><p>{' '.join(_how_to(form))}</p>{rows}"
 
 
-def _defined(form: Form) -> Iterator[tuple[int | None, Code]]:
-    """What there is to say where a number is typed: the numbers that mean something, and the reasons."""
-    for code in form.codebook.labels:
-        if code.definition or code.examples:
-            yield None, code
-    yield from enumerate(_reasons(form), start=FIRST_LETTER)
-
-
 def _how_to(form: Form) -> Iterator[str]:
     task = "press the key of the <b>one</b> code that fits best"
-    if number_field.is_typed(form.codebook):
-        task = "press Tab and type the number that fits best"
-    elif form.codebook.is_multilabel:
+    if form.codebook.is_multilabel:
         task = f"press the key of <b>every</b> code that applies, or of <b>{label_sets.NONE}</b>"
     yield f"{form.material.task}, {task}, then <b>Ctrl + Enter</b> (Cmd + Enter on a Mac) to submit."
     alone = f"udge by {form.material.what} alone."
@@ -193,12 +189,13 @@ def _how_to(form: Form) -> Iterator[str]:
         yield f"Please code at most {form.daily_limit:,} texts a day."
 
 
-def _choice(code: Code, index: int) -> dict[str, str]:
+def _choice(code: Code, hotkey: str | None, *, is_bare: bool) -> dict[str, str]:
+    shown = _choice_html(code.model_copy(update={"definition": ""}) if is_bare else code)
     # The alias is what an annotation records, whatever the value had to become.
-    attributes = {"value": literal(code.name), "alias": printable(code.name), "html": _choice_html(code)}
+    attributes = {"value": literal(code.name), "alias": printable(code.name), "html": shown}
     if code.examples:
         attributes["hint"] = printable("For example: " + " | ".join(code.examples))
-    if (hotkey := key(index)) is not None:
+    if hotkey is not None:
         attributes["hotkey"] = hotkey
     return attributes
 
@@ -208,8 +205,7 @@ def _choice_html(code: Code) -> str:
     return f"{name} <span style='opacity:0.75'>{html(code.definition)}</span>" if code.definition else name
 
 
-def _instruction_row(code: Code, index: int | None) -> str:
-    hotkey = None if index is None else key(index)
+def _instruction_row(code: Code, hotkey: str | None) -> str:
     shown = f"<code>[{hotkey}]</code> " if hotkey else ""
     definition = f": {html(code.definition)}" if code.definition else ""
     examples = "".join(f"<br>\N{EN DASH} <i>{html(example)}</i>" for example in code.examples)

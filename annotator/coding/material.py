@@ -1,7 +1,7 @@
 """What coders are shown of a unit: its text or pair of texts, and its image."""
 
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from annotator.coding.literal import literal
@@ -9,7 +9,6 @@ from annotator.coding.protocol import Task
 from annotator.errors import CorpusError
 from annotator.labeling.faults import Fault
 from annotator.labeling.fence import pair
-from annotator.labeling.images import Images
 
 TEXT, SECOND, IMAGE = "text", "text_2", "image"
 """Names of what is shown, and of the fields of a task that carry it."""
@@ -23,12 +22,13 @@ class Material:
     ----------
     columns : tuple of str
         The columns of its texts, which stand above them where there are two; none where the image is all.
-    images : Images, optional
-        How images are read; None where units have none.
+    images : function, optional
+        From the place of an image, as the corpus gives it, to an address that a page can show, or why there
+        is none. None where units have no image.
     """
 
     columns: tuple[str, ...] = (TEXT,)
-    images: Images | None = None
+    images: Callable[[str], str | Fault] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

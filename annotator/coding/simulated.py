@@ -108,7 +108,7 @@ class SimulatedCoder:
         unit_id = task["data"]["unit_id"]
         rng = np.random.default_rng([self._seed, _number(f"time {unit_id}")])
         body = {
-            "result": [chosen(self._choices(unit_id), self._codebook, _main(task["data"]))],
+            "result": [chosen(self._choices(unit_id), _main(task["data"]))],
             "lead_time": round(float(rng.lognormal(2.2, 0.5)), 2),
         }
         try:
