@@ -10,6 +10,7 @@ from pathlib import Path
 from annotator import corpus
 from annotator.asked import refuse_unanswerable
 from annotator.coding.build import build as build_coding
+from annotator.coding.images import refuse_missing_images
 from annotator.errors import AnnotatorError, StudyError
 from annotator.labeling.build import build as build_machine
 from annotator.machines import Machine
@@ -68,6 +69,7 @@ def _corpus(workspace: Workspace) -> str:
             hint=f"Set design.budget to {n_units} or less.",
         )
     refuse_unanswerable(workspace.study, table.units)
+    refuse_missing_images(workspace.study, table.units)
     dropped = f", {table.n_dropped:,} rows with an empty text left out" if table.n_dropped else ""
     return f"{n_units:,} units{dropped}"
 

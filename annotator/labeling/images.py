@@ -18,6 +18,7 @@ LARGEST_IMAGE = 50_000_000  # pixels
 LONGEST_SIDE = 1536  # pixels, of what is sent
 _QUALITY = 85
 _WILD = "*?["
+_ADDRESSES = ("http://", "https://")
 
 
 class Images:
@@ -30,16 +31,27 @@ class Images:
     def __call__(self, place: str) -> str | Fault:
         """A data URL, or the address itself; a fault says why the image cannot be shown."""
         place = place.strip()
-        if place.startswith(("http://", "https://")):
+        if place.startswith(_ADDRESSES):
             if self._is_local_only:
                 return Fault("refused", "the image is an address elsewhere, and privacy is local_only")
             return place
         try:
             return _data_url(self._read(place))
         except _Unreadable as error:
-            return Fault("refused", f"image {place or '(none)'}: {error}")
+            return _fault(place, error)
 
-    def _read(self, place: str) -> bytes:
+    def lacks(self, place: str) -> Fault | None:
+        """Why there cannot be an image at a place, without reading it: no such file, an address elsewhere."""
+        try:
+            if place.strip().startswith(_ADDRESSES):
+                found = self(place)
+                return found if isinstance(found, Fault) else None
+            self._find(place.strip())
+        except _Unreadable as error:
+            return _fault(place, error)
+        return None
+
+    def _find(self, place: str) -> Path:
         if self._folder is None:
             raise _Unreadable("files are only read where the corpus is a file on this machine")
         if not place:
@@ -50,13 +62,30 @@ class Images:
                 raise _Unreadable("it is not in the corpus's folder")
             if file.stat().st_size > LARGEST_FILE:
                 raise _Unreadable(f"the file is larger than {LARGEST_FILE // 1_000_000} MB")
-            return file.read_bytes()
+            if file.is_dir():
+                raise _Unreadable("it is a directory")
+            return file
         except (OSError, ValueError) as error:
-            raise _Unreadable(getattr(error, "strerror", None) or str(error)) from error
+            raise _unreadable(error) from error
+
+    def _read(self, place: str) -> bytes:
+        file = self._find(place)
+        try:
+            return file.read_bytes()
+        except OSError as error:
+            raise _unreadable(error) from error
 
 
 class _Unreadable(Exception):
     """Why an image cannot be shown."""
+
+
+def _unreadable(error: Exception) -> _Unreadable:
+    return _Unreadable(getattr(error, "strerror", None) or str(error))
+
+
+def _fault(place: str, error: _Unreadable) -> Fault:
+    return Fault("refused", f"image {place.strip() or '(none)'}: {error}")
 
 
 def _folder(study: Study) -> Path | None:
