@@ -54,7 +54,7 @@ def page(browser: Browser, label_studio: Services) -> Iterator[Page]:
 
 @dataclass
 class Coding:
-    """A study of one unit whose task waits on the page of its coder."""
+    """A study whose task waits on the page of its coder."""
 
     path: Path
     page: Page
@@ -105,14 +105,14 @@ def start(page: Page, path: Path) -> Coding:
 
 
 def test_a_code_that_is_changed_replaces_the_first_which_is_kept(page: Page, tmp_path: Path) -> None:
-    coding = start(page, small_study.write(tmp_path, small_study.corpus(1), **ONE_UNIT))
-    task = int(coding.table("tasks")["task_id"].iloc[0])
-    before = page.url.split("/data")[0]
+    two_units = {**ONE_UNIT, "design": {"rounds": 1, "budget": 2}}  # so that the round stays open
+    coding = start(page, small_study.write(tmp_path, small_study.corpus(2), **two_units))
+    project = page.url.split("/data")[0]
     coding.press("1", 0)
     coding.submit()
-    advance(Workspace.open(coding.path))
-    assert coding.table("codes")["label"].tolist() == [small_study.CODES[0]]
-    page.goto(f"{before}/data?task={task}")
+    assert coding.answers() == [[small_study.CODES[0], None, None, False]]
+    tasks = coding.table("tasks").set_index("unit_id")["task_id"]
+    page.goto(f"{project}/data?task={tasks[coding.table('codes')['unit_id'][0]]}")
     expect(coding.choices.nth(0)).to_be_checked()
     page.wait_for_load_state("networkidle")
     coding.press("3", 2)

@@ -1,7 +1,10 @@
 """What coders are shown of a unit: each part once, nothing else, and an image that can be seen."""
 
 import base64
+import threading
 import xml.etree.ElementTree as ET
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from annotator.check import check
 from annotator.codebook import Code, Codebook
 from annotator.coding.build import build
 from annotator.coding.form import Form
+from annotator.coding.images import fetched
 from annotator.coding.label_studio import LabelStudio
 from annotator.coding.labeling_config import instruction, labeling_config
 from annotator.coding.material import Material
@@ -24,6 +28,7 @@ from annotator.coding.protocol import Task
 from annotator.errors import CorpusError, StudyError
 from annotator.labeling.faults import Fault
 from annotator.labeling.fence import joined
+from annotator.labeling.images import Images, UnreadableError
 from annotator.stages.ingest import ingest
 from annotator.stages.send import planned_tasks
 from annotator.workspace import Workspace
@@ -216,3 +221,23 @@ def test_a_wrong_overlap_is_explained(tmp_path: Path, overlap: object, said: str
     with pytest.raises(StudyError) as caught:
         study_file.read(small_study.write(tmp_path, coding={**LABEL_STUDIO, "overlap": overlap}))
     assert said in str(caught.value)
+
+
+def test_what_is_at_an_address_is_fetched_for_coders(tmp_path: Path) -> None:
+    draw(tmp_path / "red.png")
+    (tmp_path / "page.html").write_text("no image")
+    images = Images(study_file.read(images_study(tmp_path, ["x"])), fetched)
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        there = f"http://127.0.0.1:{server.server_port}"
+        found = [images(f"{there}/{name}") for name in ("red.png", "gone.png", "page.html")]
+        server.shutdown()
+        thread.join()
+    assert str(found[0]).startswith("data:image/jpeg;base64,")
+    messages = [fault.message for fault in found[1:] if isinstance(fault, Fault)]
+    assert messages[0].endswith("gone.png: HTTP 404")
+    assert "no image that can be read" in messages[1]
+    with pytest.raises(UnreadableError, match="cannot be fetched"):
+        fetched(f"{there}/red.png")
