@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from conftest import FLAGS
@@ -82,12 +82,12 @@ REPLY = "That sounds fair until you run a bakery. My costs rise too, and nobody 
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture: what is asked, of what, and what the coder has done already."""
+    """One picture: what is asked, of what, and what the coder has done; None who still reads the codebook."""
 
     name: str
     form: Form
     task: Task
-    does: Callable[[Page], None]
+    does: Callable[[Page], None] | None
 
 
 def main() -> None:
@@ -137,12 +137,13 @@ def take(shot: Shot, page: Page, label_studio: Services, folder: Path) -> None:
     service.send(1, [shot.task])
     page.goto(service.address)
     expect(page.get_by_text("Labeling Instructions")).to_be_visible()
-    page.keyboard.press("Escape")
-    expect(page.locator(".coding")).to_be_visible()
-    page.wait_for_load_state("networkidle")
+    if shot.does is not None:
+        page.keyboard.press("Escape")
+        expect(page.locator(".coding")).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        page.wait_for_timeout(1000)
+        shot.does(page)
     page.wait_for_timeout(1000)
-    shot.does(page)
-    page.wait_for_timeout(500)
     path = folder / f"coding-{shot.name}.png"
     page.screenshot(path=path)
     with Image.open(path) as picture:
@@ -158,6 +159,8 @@ def shots() -> Iterator[Shot]:
     warmth = Form(WARMTH, cannot_code=("not about it",))
     pair = Form(STANCE, material=Material(("claim", "reply")))
     picture = Form(PLACES, material=Material(images=lambda _: landscape()))
+    fair = replace(plain, break_after=45, daily_limit=300)
+    yield Shot("instructions", fair, Task("u", ANSWER), None)
     yield Shot("one-code", plain, Task("u", ANSWER * 4), says_why)
     yield Shot("several-codes", several, Task("u", ANSWER * 2), presses("1", "2"))
     yield Shot("scale", Form(SCALE), Task("u", REQUEST), presses("4"))

@@ -1,6 +1,8 @@
 """Coders at work on a whole study: whatever they do in the browser, `codes.parquet` says what it came to."""
 
+import re
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +17,11 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from annotator.advance import advance
+from annotator.codebook import Code, Codebook
 from annotator.coding.accounts import ensure_account
+from annotator.coding.form import Form
+from annotator.coding.label_studio import LabelStudio
+from annotator.coding.protocol import Task
 from annotator.labeling.fence import joined
 from annotator.services import Services
 from annotator.status import status
@@ -193,3 +199,26 @@ def test_an_image_is_seen_and_coded(page: Page, gallery: tuple[Path, str], what:
     coding.press("1", 0)
     coding.submit()
     assert coding.answers() == [[small_study.CODES[0], None, None, False]]
+
+
+def test_a_unit_that_two_people_code_looks_like_any_other(page: Page, label_studio: Services) -> None:
+    book = Codebook(question="Which side?", labels=[Code(name=code) for code in small_study.CODES])
+    url, token = label_studio.label_studio_url, label_studio.credentials().token
+    service = LabelStudio(url, token, "looks", Form(book), study_id=uuid.uuid4().hex)
+    service.send(1, [Task("once", "The same text."), Task("twice", "The same text.", 2)])
+    page.goto(service.address)
+    expect(page.get_by_text("Labeling Instructions")).to_be_visible()
+    page.keyboard.press("Escape")
+    seen = []
+    for _ in range(2):
+        expect(page.get_by_text("The same text.")).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        expect(page.get_by_text("successfully")).to_have_count(0)  # what is said of the text before
+        numbered = page.locator("body").inner_text()
+        seen.append(re.sub(r"\d+\n\d+ of \d+", "", numbered))
+        assert seen[-1] != numbered
+        page.keyboard.press("1")
+        with page.expect_response(lambda answer: answer.request.method == "POST" and "/annot" in answer.url):
+            page.keyboard.press("Control+Enter")
+        page.wait_for_timeout(1000)
+    assert seen[0] == seen[1]
