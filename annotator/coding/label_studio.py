@@ -81,6 +81,7 @@ class LabelStudio:
         known = {row["data"]["unit_id"] for row in rows}
         missing = [task for task in tasks if task.unit_id not in known]
         if missing:
+            self._refuse_other_page()
             for lot in self._form.material.lots(missing):
                 rows += self._import(round_number, lot)
             if self._count(round_number) != len(rows):
@@ -142,6 +143,12 @@ class LabelStudio:
 
     def _coders(self) -> dict[int, str]:
         return {user["id"]: user["email"] for user in self._client.get("/api/users/")}
+
+    def _refuse_other_page(self) -> None:
+        """A page with nothing but a text shows what there is, whoever made it."""
+        if len(self._form.material.names) > 1 or self._form.material.images:
+            page = self._client.get(f"/api/projects/{self.project_id}/")["label_config"]
+            self._form.material.refuse_other_page(page)
 
     def _import(self, round_number: int, tasks: Sequence[Task]) -> list[dict[str, Any]]:
         """Import in one call; the new tasks as a listing would show them."""

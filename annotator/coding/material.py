@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from annotator.coding.literal import literal
 from annotator.coding.protocol import Task
-from annotator.errors import CorpusError
+from annotator.errors import CorpusError, ServiceError
 from annotator.labeling.faults import Fault
 from annotator.labeling.fence import pair
 
@@ -63,6 +63,18 @@ class Material:
         texts = both or (task.text, "")
         shown = dict(zip((TEXT, SECOND), texts[: len(self.columns)], strict=False))
         return {**shown, **({IMAGE: self._image(task)} if self.images else {})}
+
+    def refuse_other_page(self, labeling_config: str) -> None:
+        """Raise ServiceError where a page that is there already would leave out a part of the unit.
+
+        It was made before the study had that part, or changed by hand.
+        """
+        lacking = [name for name in self.names if f'"${name}"' not in labeling_config]
+        if lacking:
+            raise ServiceError(
+                f"the study's page in Label Studio does not show {', '.join(f'${name}' for name in lacking)}",
+                hint="Coders would see a part of each unit only: start anew with another `output`.",
+            )
 
     @property
     def n_at_once(self) -> int:

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from conftest import FLAGS
 from PIL import Image, ImageDraw
 from playwright.sync_api import Page, expect, sync_playwright
 
@@ -32,6 +31,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "images"
 EMAIL, PASSWORD = "coder@example.org", "coder-password-1"
 SIZE = {"width": 1280, "height": 800}
 COLOURS = 128
+FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run"]
 
 PROBLEMS = Codebook(
     question="Which problem does the respondent name as the most important one?",

@@ -25,7 +25,7 @@ from annotator.coding.label_studio import LabelStudio
 from annotator.coding.labeling_config import instruction, labeling_config
 from annotator.coding.material import Material
 from annotator.coding.protocol import Task
-from annotator.errors import CorpusError, StudyError
+from annotator.errors import CorpusError, ServiceError, StudyError
 from annotator.labeling.faults import Fault
 from annotator.labeling.fence import joined
 from annotator.labeling.images import Images, UnreadableError
@@ -84,6 +84,13 @@ def test_an_image_that_cannot_be_shown_names_its_unit() -> None:
     material = Material(images=lambda place: Fault("refused", f"image {place}: broken"))
     with pytest.raises(CorpusError, match=r"unit 'u7' cannot be shown to coders: image a\.png: broken"):
         material.fields(Task("u7", "x", image="a.png"))
+
+
+def test_a_page_that_leaves_a_part_out_is_refused() -> None:
+    both, one = (labeling_config(Form(BOOK, material=Material(columns))) for columns in (COLUMNS, ("text",)))
+    Material(COLUMNS).refuse_other_page(both)
+    with pytest.raises(ServiceError, match=r"does not show \$text_2"):
+        Material(COLUMNS).refuse_other_page(one)
 
 
 def test_images_are_imported_in_lots_and_texts_at_once() -> None:
