@@ -12,6 +12,7 @@ from annotator.adoption.adopting import adopted
 from annotator.asked import refuse_unanswerable
 from annotator.coding.build import build as build_coding
 from annotator.coding.build import build_adjudication
+from annotator.coding.images import refuse_missing_images
 from annotator.errors import AnnotatorError, StudyError
 from annotator.labeling.build import build as build_machine
 from annotator.machines import Machine
@@ -81,6 +82,7 @@ def _corpus(workspace: Workspace) -> str:
             hint=f"Set design.budget to {n_units} or less.",
         )
     refuse_unanswerable(workspace.study, table.units)
+    refuse_missing_images(workspace.study, table.units)
     dropped = f", {table.n_dropped:,} rows with an empty text left out" if table.n_dropped else ""
     return f"{n_units:,} units{dropped}"
 

@@ -126,11 +126,12 @@ def _costs(found: Plan) -> pd.DataFrame:
     costs = found.costs()
     coding = found.coding
     whose = "the coders' median" if coding.from_coders else "assumed"
+    often = f"{coding.overlap:.0%} of units by {coding.coders} people"
     minutes = f"hours at {coding.minutes_per_code:.2g} minutes ({whose})"
     return pd.DataFrame(
         {
             "human codes": costs["budget"].map("{:,}".format),
-            f"codes to give ({coding.overlap:.0%} of units twice)": costs["codes_to_come"].map("{:,}".format),
+            f"codes to give ({often})": costs["codes_to_come"].map("{:,}".format),
             minutes: costs["hours_to_come"].map("{:,.1f}".format),
             "cost of machine labels": costs["machine_cost_to_come"].map("{:,.2f}".format),
         }

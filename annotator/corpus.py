@@ -31,8 +31,9 @@ def read(study: Study, extra: Sequence[str] = ()) -> CorpusTable:
     """The corpus in file order.
 
     Columns: ``unit_id, text, <covariates>, [cluster], [weight], [image], <extra>, content_hash``.
+    Where the image is all there is, ``text`` is empty and the place of the image stands for the content.
     ``extra`` names further columns (machine labels or codes to replay), returned as text or numbers as
-    they stand. Unit ids are the id column's values as text, or a hash of the text. Raises CorpusError.
+    they stand. Unit ids are the id column's values as text, or a hash of the content. Raises CorpusError.
     """
     section = study.corpus
     images = [section.image] if section.image else []
@@ -43,17 +44,19 @@ def read(study: Study, extra: Sequence[str] = ()) -> CorpusTable:
     frames = [read_file(place, wanted, text_like, section.encoding) for place in _places(study)]
     rows = pd.concat(frames, ignore_index=True)
     text = _text(rows, section.text_columns)
-    is_empty = text.str.strip() == ""
+    content = text if section.text_columns else rows[images[0]]
+    is_empty = content.str.strip() == ""
     if is_empty.any() and section.empty_text == "refuse":
         raise CorpusError(
-            f"{section.path}: {int(is_empty.sum())} of {len(rows)} texts are empty, "
+            f"{section.path}: {int(is_empty.sum())} of {len(rows)} "
+            f"{'texts' if section.text_columns else 'images'} are empty, "
             f"first in {_row_names(rows, is_empty)}",
             hint="Fill or remove them, or set `empty_text: drop` under `corpus` to leave them out.",
         )
     rows, text = rows[~is_empty].reset_index(drop=True), text[~is_empty].reset_index(drop=True)
+    content = content[~is_empty].reset_index(drop=True).map(_hash)
     if rows.empty:
         raise CorpusError(f"{section.path}: there is no unit in this corpus")
-    content = text.map(_hash)
     units = pd.DataFrame({"unit_id": _unit_ids(rows, section.id, content, section.path), "text": text})
     for column in carried:
         units[column] = rows[column]
@@ -189,6 +192,8 @@ def _as_values(column: pd.Series) -> pd.Series:
 
 
 def _text(rows: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
+    if not columns:
+        return pd.Series("", index=rows.index, dtype="object")
     if len(columns) == 1:
         return rows[columns[0]]
     parts = [column + ": " + rows[column] for column in columns]

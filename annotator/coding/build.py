@@ -8,10 +8,13 @@ from annotator import corpus, services
 from annotator.coders import LabelStudioCoding
 from annotator.coders import ReplayCoding as ReplaySection
 from annotator.coding.form import Form
+from annotator.coding.images import fetched
 from annotator.coding.label_studio import LabelStudio
+from annotator.coding.material import Material
 from annotator.coding.protocol import CodingService
 from annotator.coding.replay import ADJUDICATOR, ReplayCoding
 from annotator.errors import StudyError
+from annotator.labeling.images import Images
 from annotator.labeling.privacy import refuse_remote
 from annotator.study import Study
 from annotator.workspace import Workspace
@@ -61,6 +64,7 @@ def _form(study: Study, section: LabelStudioCoding) -> Form:
         break_after=section.break_after,
         daily_limit=section.daily_limit,
         suggests=section.shown > 0,
+        material=Material(study.corpus.text_columns, Images(study, fetched) if study.corpus.image else None),
     )
 
 

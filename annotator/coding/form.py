@@ -1,8 +1,9 @@
 """What a coder is shown and asked: the codebook, and what the study adds to it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from annotator.codebook import Codebook
+from annotator.coding.material import Material
 
 CANNOT_CODE = "cannot code: "
 """What the answer of a coder who can give no code starts with; the reason follows."""
@@ -29,6 +30,8 @@ class Form:
         Whether some texts come with the label of a machine.
     adjudicates : bool
         Whether this is the page of an adjudicator, who sees what coders said, and not who.
+    material : Material
+        The parts of a unit: texts, image.
     """
 
     codebook: Codebook
@@ -39,3 +42,4 @@ class Form:
     daily_limit: int | None = None
     suggests: bool = False
     adjudicates: bool = False
+    material: Material = field(default_factory=Material)

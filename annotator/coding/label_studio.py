@@ -15,7 +15,6 @@ from typing import Any
 import pandas as pd
 
 from annotator import label_sets
-from annotator.codebook import Codebook
 from annotator.coding.adjudication_page import GIVEN
 from annotator.coding.annotations import codes_of
 from annotator.coding.form import Form
@@ -25,7 +24,6 @@ from annotator.coding.labeling_config import chosen
 from annotator.coding.protocol import Task, codes_frame, tasks_frame
 from annotator.errors import ServiceError
 
-_PAGE = 1000
 _TASK_FIELDS = "id,data,overlap,total_annotations,cancelled_annotations"
 # Named fields only: with every field the same list takes twenty times as long.
 _CODE_FIELDS = "id,data,annotations,completed_by,result,was_cancelled,updated_at,lead_time,parent_prediction"
@@ -78,14 +76,16 @@ class LabelStudio:
         """Make sure that each unit has one task, in the order given. Raises ServiceError.
 
         Label Studio knows no idempotency key, so what is there is looked up first, what is missing is
-        imported in one call, and the count is checked afterwards. Surplus tasks (two imports at the same
-        moment) are removed unless somebody has coded them.
+        imported in one call (images in several), and the count is checked afterwards. Surplus tasks (two
+        imports at the same moment) are removed unless somebody has coded them.
         """
         rows = list(self._tasks_of(round_number))
         known = {row["data"]["unit_id"] for row in rows}
         missing = [task for task in tasks if task.unit_id not in known]
         if missing:
-            rows += self._import(round_number, missing)
+            self._refuse_other_page()
+            for lot in self._form.material.lots(missing):
+                rows += self._import(round_number, lot)
             if self._count(round_number) != len(rows):
                 rows = list(self._tasks_of(round_number))
         kept = self._one_each(rows)
@@ -147,16 +147,27 @@ class LabelStudio:
     def _coders(self) -> dict[int, str]:
         return {user["id"]: user["email"] for user in self._client.get("/api/users/")}
 
+    def _refuse_other_page(self) -> None:
+        """A page with nothing but a text shows what there is, whoever made it."""
+        if len(self._form.material.names) > 1 or self._form.material.images:
+            page = self._client.get(f"/api/projects/{self.project_id}/")["label_config"]
+            self._form.material.refuse_other_page(page)
+
     def _import(self, round_number: int, tasks: Sequence[Task]) -> list[dict[str, Any]]:
         """Import in one call; the new tasks as a listing would show them."""
         data = [
-            {"text": task.text, "unit_id": task.unit_id, "round": str(round_number), **_given(task)}
+            {
+                **self._form.material.fields(task),
+                "unit_id": task.unit_id,
+                "round": str(round_number),
+                **_given(task),
+            }
             for task in tasks
         ]
         answer = self._client.post(
             f"/api/projects/{self.project_id}/import",
             [
-                {"data": fields, **_prediction(task.suggestion, self._form.codebook)}
+                {"data": fields, **_prediction(task.suggestion, self._form)}
                 for fields, task in zip(data, tasks, strict=True)
             ],
             return_task_ids="true",
@@ -220,14 +231,14 @@ class LabelStudio:
         """Tasks in order of id. Each page starts after the last id seen, so deletions cannot hide a task."""
         while True:
             newer = _filter("id", "greater", after, "Number")
-            page = self._page([newer, *filters], include, fields=fields)
+            page = self._page([newer, *filters], include, size=self._form.material.n_at_once, fields=fields)
             yield from page["tasks"]
             if len(page["tasks"]) >= page["total"]:
                 return
             after = page["tasks"][-1]["id"]
 
     def _page(
-        self, filters: list[dict[str, Any]], include: str, size: int = _PAGE, fields: str = "task_only"
+        self, filters: list[dict[str, Any]], include: str, size: int, fields: str = "task_only"
     ) -> dict[str, Any]:
         page: dict[str, Any] = self._client.get(
             "/api/tasks/",
@@ -246,11 +257,12 @@ def _given(task: Task) -> dict[str, str]:
     return {} if task.given is None else {GIVEN: task.given}
 
 
-def _prediction(suggestion: str | None, codebook: Codebook) -> dict[str, Any]:
+def _prediction(suggestion: str | None, form: Form) -> dict[str, Any]:
     if suggestion is None:
         return {}
-    choices = suggestion.split(label_sets.SEPARATOR) if codebook.is_multilabel else [suggestion]
-    return {"predictions": [{"model_version": "machine", "result": [chosen(choices)]}]}
+    choices = suggestion.split(label_sets.SEPARATOR) if form.codebook.is_multilabel else [suggestion]
+    result = [chosen(choices, form.material.main)]
+    return {"predictions": [{"model_version": "machine", "result": result}]}
 
 
 def _of_round(round_number: int) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from typing import Any
 from annotator.coding.adjudication_page import SUFFIX
 from annotator.coding.form import Form
 from annotator.coding.label_studio_client import Client
-from annotator.coding.labeling_config import instruction, labeling_config, printable
+from annotator.coding.labeling_config import instruction, labeling_config
+from annotator.coding.literal import printable
 
 _SEEING = ("show_collab_predictions", "show_annotation_history", "evaluate_predictions_automatically")
 _ONCE = {"max_retries": 0}  # an unanswered creation is looked for, not repeated

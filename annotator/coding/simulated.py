@@ -17,6 +17,7 @@ from annotator.codebook import Codebook
 from annotator.coding.accounts import Account
 from annotator.coding.label_studio_client import NotFoundError
 from annotator.coding.labeling_config import chosen
+from annotator.coding.material import IMAGE, TEXT
 from annotator.errors import ServiceError, ServiceUnavailableError
 from annotator.progress import Progress, silent
 
@@ -107,7 +108,7 @@ class SimulatedCoder:
         unit_id = task["data"]["unit_id"]
         rng = np.random.default_rng([self._seed, _number(f"time {unit_id}")])
         body = {
-            "result": [chosen(self._choices(unit_id))],
+            "result": [chosen(self._choices(unit_id), _main(task["data"]))],
             "lead_time": round(float(rng.lognormal(2.2, 0.5)), 2),
         }
         try:
@@ -129,6 +130,10 @@ class SimulatedCoder:
         except ServiceError:
             self._account.log_in()  # the session may have ended with a restart
             return call()
+
+
+def _main(data: Mapping[str, Any]) -> str:
+    return TEXT if TEXT in data else IMAGE
 
 
 def code_all(

@@ -6,6 +6,7 @@ from statistics import fmean
 
 import pandas as pd
 
+from annotator.coders import Overlap
 from annotator.labeling import tokens
 from annotator.labeling.structured import most_tokens
 from annotator.labeling.wording import prompts, variation
@@ -29,13 +30,16 @@ class Coding:
     from_coders : bool
         Whether that is the coders' own median, not a guess.
     overlap : float
-        Share of units that two people code.
+        Share of units that more than one person codes.
+    coders : int
+        How many people code those.
     """
 
     n_given: int
     minutes_per_code: float
     from_coders: bool
     overlap: float
+    coders: int = 2
 
     def n_to_come(self, budget: int) -> int:
         """Codes still to be given when ``budget`` units are coded in the end.
@@ -43,7 +47,7 @@ class Coding:
         >>> Coding(100, 0.5, from_coders=False, overlap=0.2).n_to_come(200)
         140
         """
-        return max(budget + round(self.overlap * budget) - self.n_given, 0)
+        return max(budget + Overlap(share=self.overlap, coders=self.coders).n_more(budget) - self.n_given, 0)
 
     def hours_to_come(self, budget: int) -> float:
         """The same in hours."""
@@ -80,7 +84,8 @@ def coding(workspace: Workspace, minutes_per_code: float | None) -> Coding:
     from_coders = minutes_per_code is None and not seconds.empty
     if minutes_per_code is None:
         minutes_per_code = float(seconds.median()) / 60.0 if from_coders else MINUTES_PER_CODE
-    return Coding(len(given), minutes_per_code, from_coders, workspace.study.coding.overlap)
+    overlap = workspace.study.coding.overlap
+    return Coding(len(given), minutes_per_code, from_coders, overlap.share, overlap.coders)
 
 
 def machine_costs(workspace: Workspace, texts: "pd.Series[str]") -> list[MachineCost]:
