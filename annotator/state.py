@@ -4,13 +4,24 @@ from dataclasses import dataclass
 from typing import Literal
 
 from annotator.budget import coded
+from annotator.classifiers import in_the_loop
 from annotator.stages import canary, label, publish, rectify
 from annotator.stages.collect import outstanding
 from annotator.stopping import is_narrow_enough
 from annotator.workspace import CORPUS, Workspace, codes, gold, ledger, tasks
 
 StageName = Literal[
-    "ingest", "label", "canary", "open_round", "send", "collect", "close_round", "rectify", "publish", "done"
+    "ingest",
+    "label",
+    "canary",
+    "open_round",
+    "send",
+    "collect",
+    "close_round",
+    "rectify",
+    "publish",
+    "retrain",
+    "done",
 ]
 
 
@@ -33,13 +44,22 @@ def next_step(workspace: Workspace) -> Step:
     if label.pending(workspace):
         return Step("label")
     closed = n_closed_rounds(workspace)
+    if due := _due_after_round(workspace, closed):
+        return due
+    if reason_to_end(workspace, closed):
+        return Step("done")
+    return _due_in_open_round(workspace, closed + 1)
+
+
+def _due_after_round(workspace: Workspace, closed: int) -> Step | None:
+    """What the last closed round is still to bring: its estimates first."""
     if closed and not rectify.is_current(workspace, closed):
         return Step("rectify", closed)
     if closed and not publish.is_current(workspace, closed):
         return Step("publish", closed)
-    if reason_to_end(workspace, closed):
-        return Step("done")
-    return _due_in_open_round(workspace, closed + 1)
+    if in_the_loop.is_due(workspace, closed):
+        return Step("retrain", closed)
+    return None
 
 
 def n_closed_rounds(workspace: Workspace) -> int:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from annotator import yaml_source
+from annotator.classifiers.section import Model
 from annotator.codebook import Code, Codebook
 from annotator.coders import LabelStudioCoding, ReplayCoding
 from annotator.errors import StudyError
@@ -23,7 +24,7 @@ from annotator.machines import (
 from annotator.provider_batch import ProviderBatch
 from annotator.questions import SECTIONS, kinds
 from annotator.runner import Runner
-from annotator.study import Corpus, Design, Stop, Study
+from annotator.study import Corpus, Design, Stop, Study, Training
 
 
 def read(path: Path | str) -> Study:
@@ -182,6 +183,8 @@ def _keys_at(location: tuple[int | str, ...]) -> list[str]:
         ("coding", "replay"): ReplayCoding,
         ("design",): Design,
         ("design", "stop"): Stop,
+        ("design", "training"): Training,
+        ("model",): Model,
         ("runner",): Runner,
         **{("estimands", kind): section for section in SECTIONS for kind in kinds(section)},
     }

@@ -58,6 +58,10 @@ class Signals:
         """A, the number of machine annotators."""
         return int(self.labels.shape[1])
 
+    def with_features(self, more: FloatArray) -> "Signals":
+        """The same with further features (N, G). Raises ValueError as a new one does."""
+        return Signals(self.labels, self.confidence, np.concatenate([self.features, more], axis=1))
+
     def take(self, units: IntArray | BoolArray) -> "Signals":
         """The signals of some units."""
         return Signals(self.labels[units], self.confidence[units], self.features[units])

@@ -1,6 +1,6 @@
 """A campaign played through on codes that are known beforehand: for simulation and planning."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,11 @@ from annotator.sampling.rounds import (
     open_later_round,
     predict_round,
 )
-from models.arrays import IntArray
+from models.arrays import FloatArray, IntArray
+
+Learn = Callable[[Campaign, Gold, FloatArray, np.random.Generator], Campaign]
+"""What is done after a round: from the campaign as it began, all gold, the probabilities (N,) with which each
+unit was drawn, and chance, the campaign that the next round knows."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,13 @@ class Played:
     gold: tuple[IntArray, ...]
 
 
-def play(campaign: Campaign, codes: Gold, sizes: Sequence[int], rng: np.random.Generator) -> Played:
+def play(
+    campaign: Campaign,
+    codes: Gold,
+    sizes: Sequence[int],
+    rng: np.random.Generator,
+    learn: Learn | None = None,
+) -> Played:
     """Open, code and close one round after the other, every draw and fit as in a real study.
 
     Parameters
@@ -37,15 +47,19 @@ def play(campaign: Campaign, codes: Gold, sizes: Sequence[int], rng: np.random.G
     sizes : sequence of int
         The budget of each round. Rounds after a census are left out.
     rng : numpy.random.Generator
+    learn : callable, optional
+        What rounds learn beside the error maps, such as a classifier's probabilities.
     """
     n_units = campaign.n_units
     gold = tuple(np.full(n_units, UNKNOWN, dtype=np.int64) for _ in codes)
-    weights = round_weights(campaign, sizes)
+    weights, began, drawn_with = round_weights(campaign, sizes), campaign, np.full(n_units, np.nan)
     rounds: list[tuple[Round, ...]] = []
     for number, size in enumerate(sizes, start=1):
         known = gold[0] >= 0
         if known.all():
             break
+        if learn is not None and number > 1:
+            campaign = learn(began, gold, drawn_with, rng)
         error_maps = None
         if number == 1:
             design = open_first_round(campaign, size, rng)
@@ -55,6 +69,7 @@ def play(campaign: Campaign, codes: Gold, sizes: Sequence[int], rng: np.random.G
         drawn = design.units[design.drawn]
         for of_part, true in zip(gold, codes, strict=True):
             of_part[drawn] = true[drawn]
+        drawn_with[drawn] = design.inclusion_probability[design.drawn]
         fold = folds(design, n_units)
         predictions = predict_round(campaign, gold, fold=fold, error_maps=error_maps, rng=rng)
         rounds.append(as_rounds(design, number, known, predictions, float(weights[number - 1])))

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from annotator import evidence, schema
+from annotator.classifiers import in_the_loop
 from annotator.coding import gold_rule
 from annotator.errors import AnnotatorError
 from annotator.facets import facets
@@ -52,7 +53,7 @@ def close_round(workspace: Workspace, round_number: int) -> str:
 
 def _predict(workspace: Workspace, round_number: int, labels: dict[str, str]) -> None:
     """Keep the probabilities that the round's estimate uses, one column a code."""
-    said, design = evidence.machine(workspace), evidence.drawn_in(workspace, round_number)
+    said, design = in_the_loop.signals(workspace, round_number), evidence.drawn_in(workspace, round_number)
     new = workspace.units["unit_id"].map(labels)
     before = evidence.gold_codes(workspace, round_number - 1)
     error_maps = evidence.error_maps(workspace, said, round_number - 1) if round_number > 1 else None
