@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from annotator import schema
+from annotator.classifiers import in_the_loop
 from annotator.coding.effort import effort, median_seconds
 from annotator.labeling.build import spent
 from annotator.machines import Machine, OpenAIMachine
@@ -42,6 +43,7 @@ class Status:
     machines: pd.DataFrame
     canary: pd.DataFrame
     estimates: pd.DataFrame
+    models: pd.DataFrame
     batches: tuple[str, ...]
     coding_address: str | None
     ended_because: str | None
@@ -59,6 +61,7 @@ class Status:
             "machines": self.machines.to_dict("records"),
             "canary": self.canary.to_dict("records"),
             "estimates": self.estimates.to_dict("records"),
+            "models": self.models.to_dict("records"),
             "batches": list(self.batches),
             "coding_address": self.coding_address,
             "ended_because": self.ended_because,
@@ -81,6 +84,7 @@ def status(workspace: Workspace) -> Status:
         machines=machines(workspace) if is_ingested else pd.DataFrame(),
         canary=canary.as_frame(canary.findings(workspace)),
         estimates=latest_estimates(workspace),
+        models=in_the_loop.overview(workspace),
         batches=tuple(batch.waiting(workspace)) if step.stage == "label" else (),
         coding_address=coding_address(workspace, opened),
         ended_because=reason_to_end(workspace, n_closed_rounds(workspace)) if step.stage == "done" else None,

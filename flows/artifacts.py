@@ -26,12 +26,18 @@ def key(workspace: Workspace, what: str) -> str:
 
 def labelling_progress(workspace: Workspace, annotator: str) -> Progress:
     """A bar that follows one machine annotator."""
-    created = create_progress_artifact(
-        progress=0.0,
-        key=key(workspace, f"labelling-{annotator}"),
-        description=f"Units labelled by {annotator}",
+    return _bar(key(workspace, f"labelling-{annotator}"), f"Units labelled by {annotator}")
+
+
+def retraining_progress(workspace: Workspace, step: Step) -> Progress:
+    """A bar that follows the training of a round's classifier."""
+    return _bar(
+        key(workspace, f"retraining-round-{step.round_number}"), f"Retraining after round {step.round_number}"
     )
 
+
+def _bar(artifact_key: str, description: str) -> Progress:
+    created = create_progress_artifact(progress=0.0, key=artifact_key, description=description)
     artifact = cast("UUID", created)
 
     def show(done: int, total: int, what: str) -> None:
@@ -120,6 +126,15 @@ def estimates(workspace: Workspace) -> None:
         rows[columns].round(4),
         key(workspace, "estimates"),
         f"Estimates with {workspace.study.confidence_level:.0%} intervals",
+    )
+
+
+def classifiers(workspace: Workspace) -> None:
+    """What was trained after each round, and whether the next one used it."""
+    _table(
+        status(workspace).models.round(4),
+        key(workspace, "classifiers"),
+        "Classifiers: log loss on unseen codes, against the last one's, and whether it was promoted",
     )
 
 

@@ -59,4 +59,4 @@ def fit_boosting(
 
 def _columns(signals: Signals) -> FloatArray:
     labels = np.where(signals.labels >= 0, signals.labels, np.nan)
-    return np.concatenate([labels, signals.confidence, signals.features], axis=1)
+    return np.concatenate([labels, signals.confidence, signals.features, signals.leanings], axis=1)

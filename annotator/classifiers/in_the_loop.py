@@ -15,6 +15,7 @@ from annotator.sampling.campaign import Campaign
 from annotator.workspace import Workspace, ledger, model_decision, model_probabilities
 from models.arrays import FloatArray
 from models.log_odds import log_odds
+from models.promotion import QUANTILE as INTERVAL
 from models.signals import Signals
 
 
@@ -40,6 +41,27 @@ def decisions(workspace: Workspace, n_rounds: int | None = None) -> pd.DataFrame
             found.append(workspace.store.read_frame(model_decision(number)))
     nothing: pd.DataFrame = schema.MODEL_DECISION.empty_table().to_pandas()
     return pd.concat(found, ignore_index=True) if found else nothing
+
+
+def overview(workspace: Workspace, n_rounds: int | None = None) -> pd.DataFrame:
+    """The decisions for people: what each classifier was compared with, and the interval of its gain."""
+    rows = decisions(workspace, n_rounds)
+    gain, error = rows["gain"], rows["std_error"]
+    return pd.DataFrame(
+        {
+            "round": rows["round"],
+            "kind": rows["kind"],
+            "codes": rows["n_coded"],
+            "log_loss": rows["log_loss"],
+            "compared_with": rows["compared_with"],
+            "last_log_loss": rows["last_log_loss"],
+            "gain": gain,
+            "ci_low": gain - INTERVAL * error,
+            "ci_high": gain + INTERVAL * error,
+            "promoted": rows["promoted"],
+            "note": rows["note"],
+        }
+    )
 
 
 def promoted(workspace: Workspace, n_closed: int) -> int | None:
@@ -74,7 +96,7 @@ def signals(workspace: Workspace, round_number: int) -> list[Signals]:
             f"round {round_number} names the classifier of round {model}, which knows the round's own codes",
             hint=f"Restore {workspace.store.address(ledger(round_number))} from a copy.",
         )
-    return [of.with_features(more) for of, more in zip(said, leanings(workspace, model), strict=True)]
+    return [of.with_leanings(more) for of, more in zip(said, leanings(workspace, model), strict=True)]
 
 
 def with_classifier(workspace: Workspace, campaign: Campaign, round_number: int) -> Campaign:

@@ -73,6 +73,6 @@ class Retraining:
             return campaign
         return replace(
             campaign,
-            parts=[replace(part, signals=part.signals.with_features(self._columns))],
+            parts=[replace(part, signals=part.signals.with_leanings(self._columns))],
             training=replace(campaign.training, probabilities=[self.promoted]),
         )

@@ -232,6 +232,7 @@ def test_flows_of_a_deployment_run_the_loop_on_the_worker(tmp_path: Path, servic
         "close-round",
         "rectify",
         "publish",
+        "retrain",
     }
     keys = {artifact["key"] for artifact in prefect.post("/artifacts/latest/filter", {})}
     assert keys >= {
