@@ -52,7 +52,7 @@ def campaign_of(data: pd.DataFrame, *, covariates: bool, training: float) -> Cam
         known = np.concatenate([known, features(data, COVARIATES)], axis=1)
     signals = Signals(said[:, None], data["gpt4o_confidence"].to_numpy(dtype=float)[:, None], known)
     part = Part(signals, CODES.codes, [Mean("prevalence")])
-    return Campaign([part], training=Training(training))
+    return Campaign([part], candidates=("logistic",), training=Training(training))
 
 
 def trial(data: pd.DataFrame, campaign: Campaign, budget: int, kind: str | None, seed: int) -> Trial:

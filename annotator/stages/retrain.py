@@ -56,7 +56,7 @@ def describe(row: dict[str, Any]) -> str:
         return str(row["note"])
     return (
         f"{row['kind']} on {row['n_coded']} codes {'' if row['promoted'] else 'not '}promoted: log loss "
-        f"{row['log_loss']:.3f} against {row['last_log_loss']:.3f} of the {row['compared_with']}, "
+        f"{row['log_loss']:.3f} against {row['last_log_loss']:.3f} ({row['compared_with']}), "
         f"gain {row['gain']:.3f} with standard error {row['std_error']:.3f}"
     )
 
