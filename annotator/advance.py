@@ -17,6 +17,7 @@ from annotator.stages.label import label
 from annotator.stages.open_round import open_round
 from annotator.stages.publish import publish
 from annotator.stages.rectify import rectify
+from annotator.stages.retrain import retrain
 from annotator.stages.send import send
 from annotator.state import StageName, Step, n_closed_rounds, next_step, reason_to_end
 from annotator.workspace import Workspace
@@ -97,4 +98,5 @@ _PERFORM: dict[StageName, Callable[[Workspace, int, Progress], str]] = {
     "close_round": lambda workspace, number, _progress: close_round(workspace, number),
     "rectify": lambda workspace, number, _progress: rectify(workspace, number),
     "publish": lambda workspace, number, _progress: publish(workspace, number),
+    "retrain": retrain,
 }

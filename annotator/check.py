@@ -39,6 +39,8 @@ def check(workspace: Workspace) -> Iterator[Finding]:
     yield _look("corpus", lambda: _corpus(workspace))
     for machine in study.machine:
         yield _look(f"machine annotator {machine.name}", partial(_machine, workspace, machine))
+    if study.model is not None:
+        yield _look(f"classifier {study.model.kind}", lambda: _classifier(workspace))
     if study.runner.kind != "threads":
         yield _look("runner", lambda: _runner(workspace))
     yield _look("coding", lambda: build_coding(workspace).check())
@@ -58,6 +60,16 @@ def _look(what: str, look: Callable[[], str]) -> Finding:
 
 def _machine(workspace: Workspace, machine: Machine) -> str:
     return build_machine(workspace, machine).check()
+
+
+def _classifier(workspace: Workspace) -> str:
+    from annotator.classifiers.train import explained, new_classifier  # noqa: PLC0415 (loads torch)
+
+    model = workspace.study.model
+    assert model is not None
+    with explained():
+        new_classifier(workspace, model)
+    return "trained after every round" if model.retrain else "trained by `annotator train` alone"
 
 
 def _runner(workspace: Workspace) -> str:

@@ -163,7 +163,12 @@ def status(study: StudyPath, as_json: Json = False) -> None:
     for warning in filter(None, found.canary["warning"]):
         console.out.print("warning: ", style="bold yellow", end="")
         console.out.print(warning, markup=False, soft_wrap=True)
-    for frame, title in ((found.coders, "Coders"), (found.machines, "Machine annotators")):
+    tables = (
+        (found.coders, "Coders"),
+        (found.machines, "Machine annotators"),
+        (found.models, "Classifiers, trained after each round"),
+    )
+    for frame, title in tables:
         if not frame.empty:
             console.show_frame(frame, title)
     console.show_estimates(found.estimates)

@@ -15,12 +15,14 @@ from annotator import schema
 from annotator.adoption import stored
 from annotator.asked import Data, OnFacet
 from annotator.asked import estimands as asked_estimands
+from annotator.classifiers.embedder import Embedder
 from annotator.facets import Facet, facets
 from annotator.features import features
 from annotator.inference.rectify import Round
 from annotator.roles import unit_weights
 from annotator.sampling.campaign import Campaign, Inquiry, Part
 from annotator.sampling.rounds import fit_maps
+from annotator.sampling.training import Training
 from annotator.seeds import generator
 from annotator.study import Study
 from annotator.workspace import ADOPTED, Workspace, gold, ledger, nonresponse, predictions
@@ -110,7 +112,11 @@ def campaign(workspace: Workspace, said: Sequence[Signals], asked: Sequence[OnFa
         ],
         uniform_mix=design.uniform_mix,
         candidates=design.error_map,
-        training=design.training,
+        training=Training(
+            design.training.share,
+            design.training.pick,
+            embed=Embedder(workspace.study.path) if design.training.pick == "diversity" else None,
+        ),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from annotator import evidence
+from annotator.classifiers import in_the_loop
 from annotator.facets import facets, written
 from annotator.inference.rectify import Round, rectify
 from annotator.workspace import Workspace
@@ -40,7 +41,7 @@ def _machine_labels(workspace: Workspace) -> pd.DataFrame:
 def _predictions(workspace: Workspace, n_rounds: int) -> pd.DataFrame:
     """What the newest confidence-to-error maps predict: the likeliest label and each code's probability."""
     codebook = workspace.study.codebook
-    said = evidence.machine(workspace)
+    said = in_the_loop.signals(workspace, n_rounds)
     maps = evidence.corpus_maps(workspace, said, n_rounds)
     probabilities = [error_map.predict(of) for error_map, of in zip(maps, said, strict=True)]
     frame = evidence.prediction_columns(workspace, probabilities)

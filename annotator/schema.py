@@ -218,6 +218,29 @@ LEARNING_CURVE = SCORES.insert(1, pa.field("n_labels", pa.int64()))
 SEARCHED_SETTINGS = pa.schema([("classifier", pa.string()), ("fold", pa.int32()), ("settings", pa.string())])
 
 
+MODEL_DECISION = pa.schema(
+    [
+        ("round", pa.int32()),
+        ("kind", pa.string()),
+        ("n_coded", pa.int64()),
+        ("log_loss", pa.float64()),
+        ("compared_with", pa.string()),
+        ("last_log_loss", pa.float64()),
+        ("gain", pa.float64()),
+        ("std_error", pa.float64()),
+        ("lower_bound", pa.float64()),
+        ("promoted", pa.bool_()),
+        ("note", pa.string()),
+    ]
+)
+
+
+def model_probabilities(codes: Iterable[str]) -> pa.Schema:
+    """One row a unit: one probability column a code, and whether the classifier had not seen the code."""
+    columns = [("unit_id", pa.string()), *((code, pa.float64()) for code in codes)]
+    return pa.schema([*columns, ("out_of_fold", pa.bool_())])
+
+
 def predictions(codes: Iterable[str]) -> pa.Schema:
     """One row a unit, one probability column a code."""
     return pa.schema([("unit_id", pa.string()), *((code, pa.float64()) for code in codes)])

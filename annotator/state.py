@@ -5,6 +5,7 @@ from typing import Literal
 
 from annotator.adoption import stored
 from annotator.budget import coded
+from annotator.classifiers import in_the_loop
 from annotator.stages import adopt, canary, label, publish, rectify
 from annotator.stages.collect import outstanding
 from annotator.stages.disagreement import undecided
@@ -23,6 +24,7 @@ StageName = Literal[
     "close_round",
     "rectify",
     "publish",
+    "retrain",
     "done",
 ]
 
@@ -47,13 +49,22 @@ def next_step(workspace: Workspace) -> Step:
     if before := _due_before_rounds(workspace):
         return Step(before)
     closed = n_closed_rounds(workspace)
+    if due := _due_after_round(workspace, closed):
+        return due
+    if reason_to_end(workspace, closed):
+        return Step("done")
+    return _due_in_open_round(workspace, closed + 1)
+
+
+def _due_after_round(workspace: Workspace, closed: int) -> Step | None:
+    """What the last closed round is still to bring: its estimates first."""
     if closed and not rectify.is_current(workspace, closed):
         return Step("rectify", closed)
     if closed and not publish.is_current(workspace, closed):
         return Step("publish", closed)
-    if reason_to_end(workspace, closed):
-        return Step("done")
-    return _due_in_open_round(workspace, closed + 1)
+    if in_the_loop.is_due(workspace, closed):
+        return Step("retrain", closed)
+    return None
 
 
 def _due_before_rounds(workspace: Workspace) -> StageName | None:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from annotator import schema
 from annotator.adoption import stored
+from annotator.classifiers import in_the_loop
 from annotator.coding.effort import effort, median_seconds
 from annotator.labeling.build import spent
 from annotator.machines import Machine, OpenAIMachine
@@ -47,6 +48,7 @@ class Status:
     machines: pd.DataFrame
     canary: pd.DataFrame
     estimates: pd.DataFrame
+    models: pd.DataFrame
     batches: tuple[str, ...]
     coding_address: str | None
     adjudication_address: str | None
@@ -66,6 +68,7 @@ class Status:
             "machines": self.machines.to_dict("records"),
             "canary": self.canary.to_dict("records"),
             "estimates": self.estimates.to_dict("records"),
+            "models": self.models.to_dict("records"),
             "batches": list(self.batches),
             "coding_address": self.coding_address,
             "adjudication_address": self.adjudication_address,
@@ -90,6 +93,7 @@ def status(workspace: Workspace) -> Status:
         machines=machines(workspace) if is_ingested else pd.DataFrame(),
         canary=canary.as_frame(canary.findings(workspace)),
         estimates=latest_estimates(workspace),
+        models=in_the_loop.overview(workspace),
         batches=tuple(batch.waiting(workspace)) if step.stage == "label" else (),
         coding_address=coding_address(workspace, opened),
         adjudication_address=adjudication_address(workspace, opened),

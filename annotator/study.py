@@ -77,6 +77,22 @@ class Stop(Section):
     estimand: Slug
 
 
+class Training(Section):
+    """The part of later rounds' budgets that goes to the texts that teach a classifier most.
+
+    A number alone is the share.
+    """
+
+    share: float = Field(0.0, ge=0, le=0.9)
+    pick: Literal["entropy", "margin", "diversity"] = "entropy"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_number_is_the_share(cls, given: Any) -> Any:
+        is_number = isinstance(given, int | float) and not isinstance(given, bool)
+        return {"share": given} if is_number else given
+
+
 ErrorMapCandidate = Literal["table", "logistic", "boosting"]
 
 
@@ -87,9 +103,7 @@ class Design(Section):
     budget: int = Field(ge=1)
     uniform_mix: float = Field(0.1, gt=0, le=1)
     error_map: tuple[ErrorMapCandidate, ...] = ("table", "logistic", "boosting")
-    training: float = Field(
-        0.0, ge=0, le=0.9, description="share of later rounds' budgets for the texts that teach a model most"
-    )
+    training: Training = Field(default_factory=lambda: Training(share=0.0))
     stop: Stop | None = None
 
     @model_validator(mode="after")
@@ -224,7 +238,7 @@ class Study(Section):
 
     def digest_of_model(self, model: Model) -> str:
         """A short hash of what a classifier rests on: corpus, codebook, machines and its own section."""
-        parts = [self.pinned(), model.model_dump(mode="json")]
+        parts = [self.pinned(), model.model_dump(mode="json", exclude={"retrain"})]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
     def digest(self) -> str:

@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from annotator import yaml_source
 from annotator.adoption.section import AdoptedCodes
+from annotator.classifiers.section import Model
 from annotator.codebook import Code, Codebook
 from annotator.coders import Gold, LabelStudioCoding, Overlap, ReplayCoding
 from annotator.errors import StudyError
@@ -24,7 +25,7 @@ from annotator.machines import (
 from annotator.provider_batch import ProviderBatch
 from annotator.questions import SECTIONS, kinds
 from annotator.runner import Runner
-from annotator.study import Corpus, Design, Stop, Study
+from annotator.study import Corpus, Design, Stop, Study, Training
 
 
 def read(path: Path | str) -> Study:
@@ -186,6 +187,8 @@ def _keys_at(location: tuple[int | str, ...]) -> list[str]:
         ("adopted",): AdoptedCodes,
         ("design",): Design,
         ("design", "stop"): Stop,
+        ("design", "training"): Training,
+        ("model",): Model,
         ("runner",): Runner,
         **{("estimands", kind): section for section in SECTIONS for kind in kinds(section)},
     }

@@ -106,6 +106,16 @@ def posteriors(round_number: int) -> str:
     return f"rounds/{round_number:03d}/posteriors.parquet"
 
 
+def model_probabilities(round_number: int) -> str:
+    """What the classifier of all codes up to a round says of every unit."""
+    return f"models/round-{round_number:03d}/probabilities.parquet"
+
+
+def model_decision(round_number: int) -> str:
+    """Whether that classifier is good enough for the rounds to come."""
+    return f"models/round-{round_number:03d}/decision.parquet"
+
+
 class Workspace:
     """One study, its store and its lock. Opening it refuses a study file that no longer fits."""
 

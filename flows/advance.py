@@ -27,6 +27,7 @@ from flows.open_round import open_round
 from flows.parameters import MaxSteps, StudyFile
 from flows.publish import publish
 from flows.rectify import rectify
+from flows.retrain import retrain
 from flows.run_names import by_study
 from flows.send import send
 
@@ -42,6 +43,7 @@ STAGES: dict[StageName, Callable[[Path], str]] = {
     "close_round": close_round,
     "rectify": rectify,
     "publish": publish,
+    "retrain": retrain,
 }
 
 

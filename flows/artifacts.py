@@ -36,8 +36,16 @@ def prediction_progress(workspace: Workspace, parts: Sequence[int]) -> Progress:
     return _bar(key(workspace, "predicting"), f"Parts predicted, from {parts[0]} on")
 
 
+def retraining_progress(workspace: Workspace, step: Step) -> Progress:
+    """A bar that follows the training of a round's classifier."""
+    return _bar(
+        key(workspace, f"retraining-round-{step.round_number}"), f"Retraining after round {step.round_number}"
+    )
+
+
 def _bar(artifact_key: str, description: str) -> Progress:
-    artifact = cast("UUID", create_progress_artifact(progress=0.0, key=artifact_key, description=description))
+    created = create_progress_artifact(progress=0.0, key=artifact_key, description=description)
+    artifact = cast("UUID", created)
 
     def show(done: int, total: int, what: str) -> None:
         update_progress_artifact(
@@ -143,6 +151,15 @@ def estimates(workspace: Workspace) -> None:
         rows[columns].round(4),
         key(workspace, "estimates"),
         f"Estimates with {workspace.study.confidence_level:.0%} intervals",
+    )
+
+
+def classifiers(workspace: Workspace) -> None:
+    """What was trained after each round, and whether the next one used it."""
+    _table(
+        status(workspace).models.round(4),
+        key(workspace, "classifiers"),
+        "Classifiers: log loss on unseen codes, against the last one's, and whether it was promoted",
     )
 
 

@@ -17,16 +17,20 @@ MANY_UNITS = 50_000
 
 @dataclass(frozen=True)
 class Boosting:
-    """P(code | signals) of boosted trees; a code without gold keeps the base rate."""
+    """P(code | signals) of boosted trees; a code without gold keeps the base rate.
+
+    Columns in which no gold unit has a number are left out.
+    """
 
     trees: HistGradientBoostingClassifier
     share: FloatArray
+    kept: IntArray
 
     def predict(self, signals: Signals) -> FloatArray:
         """Probabilities (m, K) of m units."""
         seen = self.trees.classes_.astype(np.int64)
         prediction = np.repeat(self.share[None, :], signals.n_units, axis=0)
-        columns = _columns(signals)
+        columns = _columns(signals)[:, self.kept]
         with one_thread() if signals.n_units < MANY_UNITS else nullcontext():
             prediction[:, seen] = self.share[seen].sum() * self.trees.predict_proba(columns)
         return prediction
@@ -42,6 +46,8 @@ def fit_boosting(
     fitting = weights > 0
     if np.unique(gold[fitting]).size < 2:
         return base
+    columns = _columns(signals.take(fitting))
+    kept = np.flatnonzero(np.isfinite(columns).any(axis=0))
     trees = HistGradientBoostingClassifier(
         learning_rate=0.08,
         max_iter=50,
@@ -49,14 +55,14 @@ def fit_boosting(
         min_samples_leaf=15,
         l2_regularization=5.0,
         early_stopping=False,
-        categorical_features=list(range(signals.n_annotators)),
+        categorical_features=np.flatnonzero(kept < signals.n_annotators),
         random_state=0,
     )
     with one_thread():
-        trees.fit(_columns(signals.take(fitting)), gold[fitting], sample_weight=weights[fitting])
-    return Boosting(trees, base.share)
+        trees.fit(columns[:, kept], gold[fitting], sample_weight=weights[fitting])
+    return Boosting(trees, base.share, kept)
 
 
 def _columns(signals: Signals) -> FloatArray:
     labels = np.where(signals.labels >= 0, signals.labels, np.nan)
-    return np.concatenate([labels, signals.confidence, signals.features], axis=1)
+    return np.concatenate([labels, signals.confidence, signals.features, signals.leanings], axis=1)

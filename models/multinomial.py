@@ -58,9 +58,9 @@ class AnnotatorFeatures:
 
 @dataclass(frozen=True)
 class Columns:
-    """How signals become the columns of a design matrix: those of every annotator, then the features.
+    """How signals become the columns of a design matrix: those of every annotator, leanings, features.
 
-    Features are standardised; those that do not vary are left out.
+    Leanings are logits and stay as they are. Features are standardised; those that do not vary are left out.
     """
 
     annotators: tuple[AnnotatorFeatures, ...]
@@ -90,7 +90,7 @@ class Columns:
             for a, each in enumerate(self.annotators)
         ]
         standardised = (signals.features[:, self.kept] - self.mean) / self.scale
-        return np.concatenate([*said, np.clip(standardised, -4.0, 4.0)], axis=1)
+        return np.concatenate([*said, signals.leanings, np.clip(standardised, -4.0, 4.0)], axis=1)
 
     def ridge(self, n_columns: int) -> FloatArray:
         """The penalty of each column: the more features, the less each may say."""

@@ -1,6 +1,6 @@
 """What is known of every unit before people code: the input of every error map."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -23,6 +23,9 @@ class Signals:
         NaN where there is none.
     features : (N, F) array
         Finite numbers known of every unit, such as covariates; none by default.
+    leanings : (N, L) array
+        How far a trained classifier leans to the codes (`models.log_odds`), of coded units without having
+        seen their code; none by default.
 
     Raises
     ------
@@ -39,13 +42,16 @@ class Signals:
     labels: IntArray
     confidence: FloatArray
     features: FloatArray = field(default_factory=_no_features)
+    leanings: FloatArray = field(default_factory=_no_features)
 
     def __post_init__(self) -> None:
-        if self.features.size == 0:
-            object.__setattr__(self, "features", np.empty((len(self.labels), 0)))
-        if self.labels.shape != self.confidence.shape or len(self.features) != len(self.labels):
+        for name in ("features", "leanings"):
+            if getattr(self, name).size == 0:
+                object.__setattr__(self, name, np.empty((len(self.labels), 0)))
+        described = {len(self.labels), len(self.features), len(self.leanings)}
+        if self.labels.shape != self.confidence.shape or len(described) > 1:
             raise ValueError("labels, confidence and features do not describe the same units")
-        if not np.isfinite(self.features).all():
+        if not (np.isfinite(self.features).all() and np.isfinite(self.leanings).all()):
             raise ValueError("a feature is not a finite number")
 
     @property
@@ -58,6 +64,10 @@ class Signals:
         """A, the number of machine annotators."""
         return int(self.labels.shape[1])
 
+    def with_leanings(self, leanings: FloatArray) -> "Signals":
+        """The same with what a classifier says. Raises ValueError as a new one does."""
+        return replace(self, leanings=leanings)
+
     def take(self, units: IntArray | BoolArray) -> "Signals":
         """The signals of some units."""
-        return Signals(self.labels[units], self.confidence[units], self.features[units])
+        return Signals(self.labels[units], self.confidence[units], self.features[units], self.leanings[units])

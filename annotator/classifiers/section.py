@@ -33,6 +33,11 @@ class Model(Section):
         default_factory=dict, description="for example epochs, learning_rate, lora_rank, class_weight"
     )
 
+    retrain: bool = Field(
+        default=True,
+        description="whether it is trained after every round, and used by the next if it is good",
+    )
+
     @model_validator(mode="after")
     def _an_encoder_has_a_base(self) -> Self:
         if self.method is not None and self.kind != "encoder":

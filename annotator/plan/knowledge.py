@@ -8,6 +8,7 @@ import pandas as pd
 
 from annotator import asked, evidence
 from annotator.budget import coded
+from annotator.classifiers import in_the_loop
 from annotator.facets import facets
 from annotator.plan.budgets import Stand
 from annotator.plan.outlook import Outlook, after_rounds, as_if_labelled, before_gold
@@ -104,7 +105,7 @@ class Knowledge:
     @cached_property
     def _signals(self) -> list[Signals]:
         if self.is_labelled:
-            return evidence.machine(self._workspace)
+            return in_the_loop.signals(self._workspace, self.n_closed + 1)
         shares = [self._prior.shares]
         if self._workspace.study.codebook.is_multilabel:
             shares = [(1.0 - share, share) for share in self._prior.shares]

@@ -175,7 +175,7 @@ def _remarks(study: Study, known: Knowledge, widths: Sequence[Width], options: O
         yield "--skill is not used: there are human codes"
     if options.shares is not None and known.is_labelled:
         yield "--shares are not used: there are machine labels"
-    if study.design.training:
+    if study.design.training.share:
         yield "units picked for training are planned like all others, so that widths may come out larger"
     if study.design.stop is not None:
         yield _where_it_stops(study.design.stop, widths)

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from annotator import __version__, evidence
 from annotator.adoption import stored
+from annotator.classifiers import in_the_loop
 from annotator.coding.effort import effort
 from annotator.questions import Asked, MeanAsked
 from annotator.report import figures
@@ -69,6 +70,7 @@ def page(workspace: Workspace, n_rounds: int, error_maps: Sequence[ErrorMap]) ->
             ADOPTED=ADOPTED,
             coders=_coders(workspace, n_rounds),
             reliability=_reliability(workspace, n_rounds),
+            classifiers=_classifiers(workspace, n_rounds),
             machines=[_machine(workspace, machine.name, again) for machine in study.machine],
             shuffled_machines=measured(workspace),
             canary=again.to_dict("records"),
@@ -107,6 +109,17 @@ def _scores(
         generator(workspace.study, n_rounds, "calibration"),
         confidence_level=workspace.study.confidence_level,
     )
+
+
+def _classifiers(workspace: Workspace, n_rounds: int) -> list[dict[Any, Any]]:
+    """What was trained before the rounds that the report is of, and which of them used it."""
+    users = [in_the_loop.used_by(workspace, number) for number in range(1, n_rounds + 1)]
+    rows = in_the_loop.overview(workspace, n_rounds - 1)
+    rows["rounds"] = [
+        ", ".join(str(number) for number, used in enumerate(users, start=1) if used == model)
+        for model in rows["round"]
+    ]
+    return rows.to_dict("records")
 
 
 def _environment() -> Environment:

@@ -9,6 +9,7 @@ import numpy as np
 from annotator.combinations import combined_codes, combined_probabilities
 from annotator.inference.estimands import Estimand
 from annotator.sampling.score import Worth, worth
+from annotator.sampling.training import Training
 from annotator.sampling.weights import planned_weights
 from models.arrays import FloatArray, IntArray
 from models.base_rate import fit_base_rate
@@ -89,15 +90,15 @@ class Campaign:
         Smallest share of a round's budget that is spread uniformly.
     candidates : sequence of str
         Candidates for the error maps beside the base rate.
-    training : float
-        Share of later rounds' budgets for the units that the maps are least sure of, coded for certain.
+    training : Training
+        The part of later rounds' budgets for units that teach a classifier most, coded for certain.
     """
 
     parts: Sequence[Part]
     across: Sequence[Inquiry] = ()
     uniform_mix: float = 0.1
     candidates: Sequence[str] = field(default=CANDIDATES)
-    training: float = 0.0
+    training: Training = field(default_factory=Training)
 
     @property
     def n_units(self) -> int:

@@ -1,6 +1,5 @@
 """The design of a round: which eligible units can be drawn, with what probability, and which were."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -129,10 +128,11 @@ def design_round(
 
 @dataclass(frozen=True)
 class Picks:
-    """What the ledger says of picked units beside their probability, (p,) each."""
+    """What the ledger says of picked units beside their probability, (p,) each, and why they were picked."""
 
     score: FloatArray
     error_probability: FloatArray
+    reason: str
 
 
 def with_picks(design: Design, picks: IntArray, worth: Picks, rng: np.random.Generator) -> Design:
@@ -158,23 +158,8 @@ def with_picks(design: Design, picks: IntArray, worth: Picks, rng: np.random.Gen
         stratum=np.concatenate([design.stratum, rng.integers(0, design.stratum.max() + 1, p)])[order],
         drawn=np.concatenate([design.drawn, np.ones(p, dtype=bool)])[order],
         picked=np.concatenate([np.zeros(m, dtype=bool), np.ones(p, dtype=bool)])[order],
-        reason=f"{design.reason}; {p} more for training, picked where the map is least sure",
+        reason=f"{design.reason}; {p} more for training, {worth.reason}",
     )
-
-
-def least_sure(predictions: Sequence[FloatArray], n_picks: int, rng: np.random.Generator) -> IntArray:
-    """Positions of the units (n_picks,) whose predictions (m, K) have the largest entropy, ties by lot.
-
-    The entropies of several questions about a unit add up.
-
-    >>> sure = np.array([[0.9, 0.1], [0.5, 0.5], [0.4, 0.6]])
-    >>> least_sure([sure], 2, np.random.default_rng(1)).tolist()
-    [1, 2]
-    """
-    entropy: FloatArray = -np.sum(
-        [(of * np.log(np.maximum(of, 1e-300))).sum(axis=1) for of in predictions], axis=0
-    )
-    return np.sort(np.lexsort((rng.random(entropy.size), -entropy))[:n_picks])
 
 
 def list_order(*keys: FloatArray | IntArray, rng: np.random.Generator) -> IntArray:

@@ -24,7 +24,6 @@ from annotator.sampling.design import (
     Picks,
     design_round,
     eligible_units,
-    least_sure,
     list_order,
     with_picks,
 )
@@ -105,17 +104,15 @@ def open_later_round(
     share of the budget is spread uniformly: the one with the smallest worst case over the error maps that
     gold cannot rule out (`robust_mix`). A map without skill leaves the influence alone to decide.
 
-    The campaign's share for training is not left to chance: it goes to the units the maps are least sure of.
+    The campaign's share for training is not left to chance: it goes to the units that `Training` picks.
     """
     parts = campaign.parts
     predictions = [m.predict(part.signals) for m, part in zip(error_maps, parts, strict=True)]
     error = _error(predictions, [part.signals.labels[:, 0] for part in parts])
     everyone = eligible_units(gold[0] < 0, budget)
     expected = Expected(predictions, expected_codes(error_maps, predictions))
-    n_picks = min(round(campaign.training * budget), budget - 1, everyone.size - 1)
-    picks = everyone[:0]
-    if n_picks > 0:
-        picks = everyone[least_sure([of[everyone] for of in predictions], n_picks, rng)]
+    n_picks = campaign.training.n_picks(budget, everyone.size)
+    picks = campaign.training.choose(everyone, predictions, n_picks, rng) if n_picks else everyone[:0]
     units = np.setdiff1d(everyone, picks, assume_unique=True)
     size = min(budget - n_picks, units.size)
     each, of_units = campaign_worth(campaign, expected, units)
@@ -137,7 +134,7 @@ def open_later_round(
     if not n_picks:
         return design
     of_picks = campaign_worth(campaign, expected, picks)[1]
-    return with_picks(design, picks, Picks(of_picks.score, error[picks]), rng)
+    return with_picks(design, picks, Picks(of_picks.score, error[picks], campaign.training.reason), rng)
 
 
 def expected_codes(error_maps: Sequence[ErrorMap], predictions: Sequence[FloatArray]) -> list[FloatArray]:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from annotator import evidence, schema
+from annotator.classifiers import in_the_loop
 from annotator.coding import gold_rule
 from annotator.coding.disagreement import ADJUDICATED
 from annotator.errors import AnnotatorError
@@ -66,7 +67,7 @@ def _adjudicated(workspace: Workspace, round_number: int) -> dict[str, str]:
 
 def _predict(workspace: Workspace, round_number: int, labels: dict[str, str]) -> None:
     """Keep the probabilities that the round's estimate uses, one column a code."""
-    said, design = evidence.machine(workspace), evidence.drawn_in(workspace, round_number)
+    said, design = in_the_loop.signals(workspace, round_number), evidence.drawn_in(workspace, round_number)
     new = workspace.units["unit_id"].map(labels)
     before = evidence.gold_codes(workspace, round_number - 1)
     error_maps = evidence.design_maps(workspace, said, round_number)

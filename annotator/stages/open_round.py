@@ -7,6 +7,7 @@ import pandas as pd
 
 from annotator import evidence, schema
 from annotator.budget import round_sizes
+from annotator.classifiers import in_the_loop
 from annotator.coders import LabelStudioCoding
 from annotator.sampling.campaign import round_weights
 from annotator.sampling.design import Design
@@ -20,8 +21,9 @@ from models.error_map import ErrorMap
 
 def open_round(workspace: Workspace, round_number: int) -> str:
     """Write ``ledger.parquet``. Everything that decides the draw comes from the machine and earlier gold."""
-    said = evidence.machine(workspace)
+    said, model = in_the_loop.signals(workspace, round_number), in_the_loop.used_by(workspace, round_number)
     campaign = evidence.campaign(workspace, said, evidence.asked(workspace))
+    campaign = in_the_loop.with_classifier(workspace, campaign, round_number)
     seed = stream_seed(workspace.study, round_number, "draw")
     rng = np.random.default_rng(seed)
     sizes = round_sizes(workspace, round_number - 1)
@@ -47,6 +49,7 @@ def open_round(workspace: Workspace, round_number: int) -> str:
         ),
         error_map=about_map,
         blind=not rows["preannotated"].any(),
+        **({} if model is None else {"model": model}),
     )
     return f"{int(design.drawn.sum())} units drawn ({design.reason})"
 

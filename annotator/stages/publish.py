@@ -3,6 +3,7 @@
 import pyarrow as pa
 
 from annotator import evidence, product
+from annotator.classifiers import in_the_loop
 from annotator.report.page import page
 from annotator.stages import reliability
 from annotator.workspace import ESTIMATES, LABELS, REPORT, Workspace
@@ -23,7 +24,7 @@ def publish(workspace: Workspace, n_rounds: int) -> str:
 
 def write_report(workspace: Workspace, n_rounds: int) -> None:
     """Write ``report.html`` as of ``n_rounds`` closed rounds."""
-    error_maps = evidence.corpus_maps(workspace, evidence.machine(workspace), n_rounds)
+    error_maps = evidence.corpus_maps(workspace, in_the_loop.signals(workspace, n_rounds), n_rounds)
     workspace.store.write_bytes(REPORT, page(workspace, n_rounds, error_maps).encode())
 
 

@@ -196,7 +196,13 @@ class Prefect:
 
 
 def test_flows_of_a_deployment_run_the_loop_on_the_worker(tmp_path: Path, services: Services) -> None:
-    path = small_study.write(tmp_path, coding=CODING, design={"rounds": 1, "budget": 12}, name="flows-study")
+    path = small_study.write(
+        tmp_path,
+        coding=CODING,
+        design={"rounds": 1, "budget": 12},
+        name="flows-study",
+        model={"kind": "tfidf_logistic"},
+    )
     deploy(Workspace.open(path), cron="0 3 1 1 *")
     prefect = Prefect(services)
 
@@ -232,6 +238,7 @@ def test_flows_of_a_deployment_run_the_loop_on_the_worker(tmp_path: Path, servic
         "close-round",
         "rectify",
         "publish",
+        "retrain",
     }
     keys = {artifact["key"] for artifact in prefect.post("/artifacts/latest/filter", {})}
     assert keys >= {
@@ -242,6 +249,8 @@ def test_flows_of_a_deployment_run_the_loop_on_the_worker(tmp_path: Path, servic
         "flows-study-coding-round-1",
         "flows-study-estimates",
         "flows-study-report",
+        "flows-study-retraining-round-1",
+        "flows-study-classifiers",
     }
 
 

@@ -55,7 +55,7 @@ def answered(rounds: Sequence[Round], gold: np.ndarray, population: Population =
 
 
 def as_known(study: Before, rng: np.random.Generator) -> list[Estimate]:
-    played = play(study.campaign(), [study.corpus.codes], SIZES, rng, study.adopted)
+    played = play(study.campaign(), [study.corpus.codes], SIZES, rng, known=study.adopted)
     return answered(played.rounds[0], played.gold[0])
 
 
@@ -141,7 +141,7 @@ def test_known_units_hold_for_a_superpopulation_that_the_corpus_is_a_sample_of()
     for s in range(TRIALS):
         rng = np.random.default_rng([33, s])
         study = keyword_study("fair", rng, rng.multinomial(1500, SHARE) / 1500)
-        played = play(study.campaign(), [study.corpus.codes], SIZES, rng, study.adopted)
+        played = play(study.campaign(), [study.corpus.codes], SIZES, rng, known=study.adopted)
         rows = answered(played.rounds[0], played.gold[0], "superpopulation")
         held[s] = [row.ci_low <= true <= row.ci_high for row, true in zip(rows, SHARE, strict=True)]
     assert (held.mean(axis=0) >= LOWEST).all()

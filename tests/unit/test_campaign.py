@@ -19,6 +19,7 @@ from annotator.sampling.rounds import (
     predict_round,
 )
 from annotator.sampling.score import worth
+from annotator.sampling.training import Training
 from models.signals import Signals
 
 N = 600
@@ -178,7 +179,7 @@ def test_play_spends_its_budget_and_stops_at_a_census():
 
 
 def test_training_picks_are_certain_and_the_rest_of_the_budget_is_drawn():
-    camp = campaign(training=0.4)
+    camp = campaign(training=Training(0.4))
     _, gold, error_map, rng = after_one_round(camp)
     design = open_later_round(camp, [error_map], [gold], 50, rng)
     assert design.drawn.sum() == 50
@@ -195,7 +196,7 @@ def test_training_picks_are_certain_and_the_rest_of_the_budget_is_drawn():
 def test_training_picks_leave_the_estimate_unbiased():
     errors = []
     for seed in range(400):
-        camp = campaign(training=0.5)
+        camp = campaign(training=Training(0.5))
         _, gold, error_map, rng = after_one_round(camp, seed)
         known = gold >= 0
         design = open_later_round(camp, [error_map], [gold], 40, rng)
