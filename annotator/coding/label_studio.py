@@ -24,7 +24,7 @@ from annotator.coding.protocol import Task, codes_frame, tasks_frame
 from annotator.errors import ServiceError
 
 _PAGE = 1000
-_TASK_FIELDS = "id,data,overlap,total_annotations,cancelled_annotations"
+_TASK_FIELDS = "id,data,overlap,total_annotations"
 # Named fields only: with every field the same list takes twenty times as long.
 _CODE_FIELDS = "id,data,annotations,completed_by,result,was_cancelled,updated_at,lead_time,parent_prediction"
 
@@ -162,21 +162,31 @@ class LabelStudio:
                 "data": fields,
                 "overlap": overlap,
                 "total_annotations": 0,
-                "cancelled_annotations": 0,
             }
             for task_id, fields in zip(answer["task_ids"], data, strict=True)
         ]
 
     def _one_each(self, rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
         """One task a unit: the oldest with a code, else the oldest. Uncoded others are deleted."""
-        kept: dict[str, dict[str, Any]] = {}
-        for row in sorted(rows, key=lambda row: (not _is_coded(row), row["id"])):
-            unit = row["data"]["unit_id"]
-            if unit not in kept:
-                kept[unit] = row
-            elif not _is_coded(row):
+        of_unit: dict[str, list[dict[str, Any]]] = {}
+        for row in sorted(rows, key=lambda row: row["id"]):
+            of_unit.setdefault(row["data"]["unit_id"], []).append(row)
+        return {unit: same[0] if len(same) == 1 else self._keep_one(same) for unit, same in of_unit.items()}
+
+    def _keep_one(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        coded = [self._is_coded(row["id"]) for row in rows]
+        kept = coded.index(True) if any(coded) else 0
+        for position, row in enumerate(rows):
+            if position != kept and not coded[position]:
                 self._client.delete(f"/api/tasks/{row['id']}/")
-        return kept
+        return rows[kept]
+
+    def _is_coded(self, task_id: int) -> bool:
+        """By its annotations: a kill right after one leaves the task's counters at zero."""
+        try:
+            return bool(self._client.get(f"/api/tasks/{task_id}/")["annotations"])
+        except NotFoundError:
+            return False
 
     def _set_overlap(self, wanted: dict[int, int], kept: dict[str, dict[str, Any]]) -> None:
         """An import gives every task the project's overlap; the few that differ are changed one by one."""
@@ -245,7 +255,3 @@ def _moment(when: pd.Timestamp) -> str:
 
 def _filter(field: str, operator: str, value: Any, kind: str) -> dict[str, Any]:
     return {"filter": f"filter:tasks:{field}", "operator": operator, "type": kind, "value": value}
-
-
-def _is_coded(row: dict[str, Any]) -> bool:
-    return int(row["total_annotations"]) + int(row["cancelled_annotations"]) > 0
