@@ -14,7 +14,6 @@ import argparse
 import contextlib
 import json
 import os
-import socket
 import sys
 import tempfile
 import threading
@@ -40,6 +39,7 @@ from annotator.coding.label_studio import LabelStudio
 from annotator.coding.label_studio_client import Client, TokenAuth
 from annotator.coding.simulated import SimulatedCoder
 from annotator.errors import ServiceUnavailableError
+from annotator.services import ports
 from annotator.services.folder import Record, ServicesFolder
 from annotator.services.label_studio_database import DATABASE_VARIABLE
 from annotator.services.server import LABEL_STUDIO
@@ -64,7 +64,7 @@ class Killer:
         self.n_kills = 0
         of_round = np.array_split(np.arange(n_kills), n_rounds)
         n_sending = [-(-len(kills) // 4) for kills in of_round]
-        self._sending = {number: count for number, count in enumerate(n_sending, start=1)}
+        self._sending = dict(enumerate(n_sending, start=1))
         self._after = {
             number: Counter(self._rng.integers(0, int(0.9 * n_codes), len(kills) - count).tolist())
             for number, (kills, count) in enumerate(zip(of_round, n_sending, strict=True), start=1)
@@ -98,6 +98,7 @@ class Killer:
                 process.kill()
             self.n_kills += 1
             services.up(self._root, prefect=False, progress=lambda message: None)
+            print(f"killed {self.n_kills} times", file=sys.stderr, flush=True)
 
 
 class Shift:
@@ -107,7 +108,9 @@ class Shift:
         self._over = threading.Event()
         self._on_code = on_code
         self.error: BaseException | None = None
-        self._threads = [threading.Thread(target=self._work, args=(coder, project_id)) for coder in coders]
+        self._threads = [
+            threading.Thread(target=self._work, args=(coder, project_id), daemon=True) for coder in coders
+        ]
         for thread in self._threads:
             thread.start()
 
@@ -137,8 +140,8 @@ def running(database: str) -> Iterator[services.Services]:
         if database == "postgresql":
             os.environ[DATABASE_VARIABLE] = stack.enter_context(postgresql.running())
         stack.callback(services.down, Path(folder))
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]  # not a usual one, which another program could take after a kill
+        # Neither a usual port nor one that the system hands out, which a program could take after a kill.
+        port = ports.choose([np.random.default_rng().integers(20_000, 30_000).item()], set())
         ServicesFolder(Path(folder)).create()
         ServicesFolder(Path(folder)).write(Record(ports={LABEL_STUDIO: port}))
         yield services.up(Path(folder), prefect=False, progress=lambda message: None)

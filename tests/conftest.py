@@ -31,11 +31,14 @@ def services_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def label_studio(services_root: Path) -> Services:
-    """A running Label Studio. Prefect may run beside it, if another test asked for ``services``."""
-    return local_services.up(services_root, prefect=False, progress=print)
+    """A running Label Studio, in another time zone. Prefect may run beside it, if asked for by a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "Pacific/Auckland")
+        return local_services.up(services_root, prefect=False, progress=print)
 
 
 @pytest.fixture(scope="session")
-def services(services_root: Path) -> Services:
+def services(services_root: Path, label_studio: Services) -> Services:
     """A running Label Studio (the same as ``label_studio``), Prefect server and worker."""
+    del label_studio  # it is up before the others, in its own time zone
     return local_services.up(services_root, progress=print)

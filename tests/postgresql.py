@@ -47,7 +47,9 @@ def running() -> Iterator[str]:
     asks = ["--username=postgres", "--auth=scram-sha-256", f"--pwfile={folder / 'password'}"]
     _call("initdb", [f"--pgdata={data}", "--encoding=UTF8", "--locale=C.UTF-8", *asks])
     options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories="
-    _call("pg_ctl", [f"--pgdata={data}", f"--log={folder / 'log'}", f"--options={options}", "--wait", "start"])
+    _call(
+        "pg_ctl", [f"--pgdata={data}", f"--log={folder / 'log'}", f"--options={options}", "--wait", "start"]
+    )
     try:
         yield f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres"
     finally:

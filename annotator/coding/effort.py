@@ -41,8 +41,8 @@ def median_seconds(seconds: pd.Series) -> float:
 def seconds_a_code(codes: pd.DataFrame) -> float:
     """What a code takes on average, for totals; NaN without lead times. Skipped units are no codes.
 
-    The mean, for times are skewed and many codes take as many means, of those times that `usual` accepts among
-    the coder's own.
+    It is the mean, for times are skewed and many codes take as many means, of those that `usual` accepts
+    among the coder's own.
 
     >>> codes = pd.DataFrame({"coder": ["ann"] * 4 + ["ben"] * 3, "skipped": False,
     ...                       "lead_time": [8.0, 10.0, 12.0, 7200.0, 50.0, 60.0, 70.0]})

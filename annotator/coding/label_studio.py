@@ -110,7 +110,7 @@ class LabelStudio:
         """
         if tasks.empty or self._count(round_number) >= len(tasks):
             return []
-        there = {row["data"].get("unit_id") for row in self._tasks_of(round_number)}
+        there = {row["data"]["unit_id"] for row in self._tasks_of(round_number)}
         return [unit for unit in tasks["unit_id"] if unit not in there]
 
     def collect(self, tasks: pd.DataFrame, since: pd.Timestamp | None = None) -> pd.DataFrame:
@@ -205,10 +205,10 @@ class LabelStudio:
             list(threads.map(change, differing))
 
     def _tasks_of(self, round_number: int) -> Iterator[dict[str, Any]]:
-        return self._list([_of_round(round_number)], _TASK_FIELDS)
+        return self._list(_of_round(round_number), _TASK_FIELDS)
 
     def _count(self, round_number: int) -> int:
-        return int(self._page([_of_round(round_number)], "id", size=1)["total"])
+        return int(self._page(_of_round(round_number), "id", size=1)["total"])
 
     def _list(
         self, filters: list[dict[str, Any]], include: str, after: int = 0, fields: str = "task_only"
@@ -245,8 +245,12 @@ def _prediction(suggestion: str | None, codebook: Codebook) -> dict[str, Any]:
     return {"predictions": [{"model_version": "machine", "result": [chosen(choices)]}]}
 
 
-def _of_round(round_number: int) -> dict[str, Any]:
-    return _filter("data.round", "equal", str(round_number), "String")
+def _of_round(round_number: int) -> list[dict[str, Any]]:
+    """The round's tasks, but those that were stripped of their unit by hand."""
+    return [
+        _filter("data.round", "equal", str(round_number), "String"),
+        _filter("data.unit_id", "empty", "false", "String"),
+    ]
 
 
 def _moment(when: pd.Timestamp) -> str:

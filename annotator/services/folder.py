@@ -4,7 +4,7 @@
 
     .services/services.json      addresses, process ids, ports; no secret
     .services/credentials.json   the Label Studio account, readable by its owner alone
-    .services/label-studio-database   the PostgreSQL of Label Studio, if it has one; readable by its owner alone
+    .services/label-studio-database   the PostgreSQL of Label Studio, if it has one; private too
     .services/label-studio/      Label Studio's database and files
     .services/prefect/           Prefect's database
     .services/logs/*.log         what the servers print

@@ -14,6 +14,7 @@ _POLL_SECONDS = 0.25
 _PROGRESS_SECONDS = 5.0
 _REUSED_PATIENCE = 20.0
 _MOVES = 5
+_LETTING_GO = 5.0
 _LOG_BYTES = 20_000_000
 
 Outcome = Literal["healthy", "port lost", "ended", "silent"]
@@ -98,6 +99,8 @@ class Keeper:
         recorded = self._folder.read().ports
         last = recorded.get(self._server.name)
         others = {port for name, port in recorded.items() if name != self._server.name}
+        if last is not None and last not in self._avoid:
+            ports.wait_until_free(last, _LETTING_GO)  # people have bookmarked it
         preferred = [port for port in (last, self._server.usual_port) if port is not None]
         return ports.choose(preferred, self._avoid | others)
 

@@ -5,13 +5,15 @@ the variable does not come up empty beside the coders' work.
 """
 
 import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from annotator.errors import ServiceError
 from annotator.services.folder import ServicesFolder, write_privately
 
 DATABASE_VARIABLE = "ANNOTATOR_LABEL_STUDIO_DATABASE"
-_SQLITE = {"DJANGO_DB": "sqlite"}
 _FORM = "postgresql://user:password@host:5432/name"
 
 
@@ -25,10 +27,10 @@ def database(folder: ServicesFolder) -> dict[str, str]:
     kept = folder.path / "label-studio-database"
     stored = kept.read_text().strip() if kept.exists() else None
     if named is None:
-        return _SQLITE if stored is None else _postgresql(stored)
+        return _sqlite(folder) if stored is None else _postgresql(stored)
     settings = _postgresql(named)
     if stored is None:
-        if (folder.path / "label-studio" / "label_studio.sqlite3").exists():
+        if _sqlite_file(folder).exists():
             raise _other("SQLite")
         write_privately(kept, named)
     elif _place(_postgresql(stored)) != _place(settings):
@@ -36,6 +38,28 @@ def database(folder: ServicesFolder) -> dict[str, str]:
     elif stored != named:
         write_privately(kept, named)  # a new password
     return settings
+
+
+def _sqlite(folder: ServicesFolder) -> dict[str, str]:
+    """A database whose making was killed half way can never be started again, so it is put aside."""
+    file = _sqlite_file(folder)
+    if file.exists() and _has_no_account(file):
+        file.replace(file.with_suffix(".unfinished"))
+    return {"DJANGO_DB": "sqlite"}
+
+
+def _sqlite_file(folder: ServicesFolder) -> Path:
+    return folder.path / "label-studio" / "label_studio.sqlite3"
+
+
+def _has_no_account(file: Path) -> bool:
+    """Label Studio makes its account when all tables are there; without one nobody can have used it."""
+    try:
+        with closing(sqlite3.connect(file)) as connection:
+            tables = connection.execute("SELECT name FROM sqlite_master WHERE name = 'htx_user'").fetchall()
+            return not tables or connection.execute("SELECT COUNT(*) FROM htx_user").fetchone() == (0,)
+    except sqlite3.Error:
+        return False
 
 
 def _other(what: str) -> ServiceError:
@@ -51,11 +75,12 @@ def _place(settings: dict[str, str]) -> tuple[str, ...]:
 
 def _postgresql(url: str) -> dict[str, str]:
     """Raises ServiceError, without the password, where ``url`` is no address of a PostgreSQL."""
+    parts = urlsplit(url.strip())
+    name = parts.path.strip("/")
     try:
-        parts = urlsplit(url.strip())
-        host, port, name = parts.hostname, parts.port or 5432, parts.path.strip("/")
+        host, port = parts.hostname, parts.port or 5432
     except ValueError:
-        host = port = name = None
+        host, port = None, 0
     if host is None or not name or parts.scheme not in {"postgresql", "postgres"}:
         raise ServiceError(
             f"{DATABASE_VARIABLE} is no address of a PostgreSQL database.", hint=f"Write it like {_FORM}"
