@@ -8,10 +8,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import postgresql
 import pytest
 
 from annotator import services as local_services
 from annotator.services import Services
+from annotator.services.label_studio_database import DATABASE_VARIABLE
 
 # The models of the tests are tiny: more threads only wait for each other, and long on a busy machine.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
@@ -35,6 +37,22 @@ def label_studio(services_root: Path) -> Services:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TZ", "Pacific/Auckland")
         return local_services.up(services_root, prefect=False, progress=print)
+
+
+@pytest.fixture(scope="session")
+def label_studio_on_postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """Another running Label Studio, on a PostgreSQL of its own; skipped where there is none."""
+    if (reason := postgresql.why_not()) is not None:
+        pytest.skip(reason)
+    root = tmp_path_factory.mktemp("on-postgresql")
+    with postgresql.running() as address:
+        try:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv(DATABASE_VARIABLE, address)
+                running = local_services.up(root, prefect=False, progress=print)
+            yield running
+        finally:
+            local_services.down(root)
 
 
 @pytest.fixture(scope="session")

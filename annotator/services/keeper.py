@@ -127,7 +127,8 @@ class Keeper:
         process = processes.alive(record)
         is_own = process is not None and (record.port is None or processes.listens(process, record.port))
         if is_taken and not is_own:
-            return "port lost"
+            # A server that was just killed holds its port a moment longer: that is no stranger yet.
+            return "port lost" if self._is_ours else "ended"
         if process is None:
             return "ended"
         return "healthy" if is_own and self._server.is_healthy(record) else "silent"

@@ -5,22 +5,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-import postgresql
 import pytest
 
 pytestmark = pytest.mark.integration
 
 PROGRAM = Path(__file__).parents[2] / "benchmarks" / "label_studio_kills.py"
-ON_POSTGRESQL = pytest.mark.skipif(postgresql.why_not() is not None, reason=str(postgresql.why_not()))
 
 
-@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=ON_POSTGRESQL)])
-def test_no_code_is_lost_or_doubled(tmp_path: Path, database: str) -> None:
+def test_no_code_is_lost_or_doubled(tmp_path: Path) -> None:
     path = tmp_path / "figures.json"
     sizes = {"rounds": 2, "units": 20, "coders": 4, "kills": 4, "seed": 1}
     options = [f"--{option}={value}" for option, value in sizes.items()]
     played = subprocess.run(
-        [sys.executable, PROGRAM, *options, f"--database={database}", f"--json={path}"],
+        [sys.executable, PROGRAM, *options, f"--json={path}"],
         capture_output=True,
         text=True,
         check=False,

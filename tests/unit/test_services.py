@@ -302,6 +302,15 @@ def start(folder: ServicesFolder, source: str, *arguments: str) -> ProcessRecord
     return record
 
 
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="system call by number")
+def test_a_killed_server_whose_threads_still_hold_the_port_comes_back_on_it(folder: ServicesFolder) -> None:
+    record = start(folder, LEADERLESS)
+    port = int(folder.log("program").read_text().split()[1])
+    killed = record.model_copy(update={"port": port})
+    folder.write(Record(processes={LABEL_STUDIO: killed}, ports={LABEL_STUDIO: port}))
+    assert keep(folder, ANSWERS, free_port()).port == port
+
+
 def test_a_process_starts_detached_and_is_nobodys_child(folder: ServicesFolder) -> None:
     record = start(folder, "import time; print('ready', flush=True); time.sleep(600)")
     assert os.getsid(record.pid) == record.pid
