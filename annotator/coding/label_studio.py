@@ -19,6 +19,7 @@ from annotator.coding.annotations import codes_of
 from annotator.coding.form import Form
 from annotator.coding.label_studio_client import Client, NotFoundError, TokenAuth
 from annotator.coding.label_studio_project import find_or_create
+from annotator.coding.label_studio_tasks import correction
 from annotator.coding.labeling_config import chosen
 from annotator.coding.protocol import Task, codes_frame, tasks_frame
 from annotator.errors import ServiceError
@@ -26,7 +27,10 @@ from annotator.errors import ServiceError
 _PAGE = 1000
 _TASK_FIELDS = "id,data,overlap,total_annotations"
 # Named fields only: with every field the same list takes twenty times as long.
-_CODE_FIELDS = "id,data,annotations,completed_by,result,was_cancelled,updated_at,lead_time,parent_prediction"
+_CODE_FIELDS = (
+    "id,data,overlap,is_labeled,"
+    "annotations,completed_by,result,was_cancelled,updated_at,lead_time,parent_prediction"
+)
 
 
 class LabelStudio:
@@ -118,19 +122,21 @@ class LabelStudio:
 
         Units are found by their id in the task's data, so a task that was made anew counts and a task
         that was deleted or stripped of its unit id gives no row. Costs one request a thousand tasks that have
-        been changed since then, or that are there from the first task of the round on.
+        been changed since then, or that are there from the first task of the round on, and one a task that
+        would not be offered to the coders it still needs (`correction`).
         """
         if tasks.empty:
             return codes_frame([])
         wanted = set(tasks["unit_id"])
         changed = [] if since is None else [_filter("updated_at", "greater", _moment(since), "Datetime")]
         first = int(tasks["task_id"].min())
-        pairs = [
-            (row["data"]["unit_id"], annotation)
+        rows = [
+            row
             for row in self._list(changed, _CODE_FIELDS, after=first - 1, fields="all")
             if row["data"].get("unit_id") in wanted
-            for annotation in row["annotations"]
         ]
+        self._correct(rows, dict(zip(tasks["task_id"], tasks["overlap"], strict=True)))
+        pairs = [(row["data"]["unit_id"], annotation) for row in rows for annotation in row["annotations"]]
         coders = self._coders() if pairs else {}
         return codes_frame(codes_of(pairs, coders, self._form.codebook))
 
@@ -188,17 +194,25 @@ class LabelStudio:
         except NotFoundError:
             return False
 
+    def _correct(self, rows: list[dict[str, Any]], overlap: dict[int, int]) -> None:
+        for row in rows:
+            change = correction(row, int(overlap[row["id"]])) if row["id"] in overlap else None
+            if change is not None:
+                self._change(row["id"], change)
+
+    def _change(self, task_id: int, change: dict[str, Any]) -> None:
+        try:
+            self._client.patch(f"/api/tasks/{task_id}/", change)
+        except NotFoundError:
+            return  # removed as a surplus by another process, or by hand: `missing` tells
+
     def _set_overlap(self, wanted: dict[int, int], kept: dict[str, dict[str, Any]]) -> None:
         """An import gives every task the project's overlap; the few that differ are changed one by one."""
 
         def change(row: dict[str, Any]) -> None:
             overlap = wanted[row["id"]]
             # Label Studio does not look again whether the task is finished, so that is said too.
-            body = {"overlap": overlap, "is_labeled": row["total_annotations"] >= overlap}
-            try:
-                self._client.patch(f"/api/tasks/{row['id']}/", body)
-            except NotFoundError:
-                return  # removed as a surplus by another process, or by hand: `missing` tells
+            self._change(row["id"], {"overlap": overlap, "is_labeled": row["total_annotations"] >= overlap})
 
         differing = [row for row in kept.values() if row["overlap"] != wanted.get(row["id"], row["overlap"])]
         with ThreadPoolExecutor(max_workers=4) as threads:

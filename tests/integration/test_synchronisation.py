@@ -171,3 +171,34 @@ def test_an_answer_submitted_again_because_none_came_is_one_code(
         rng=np.random.default_rng(0),
     )
     assert other.code(service.project_id) == 0
+
+
+def test_who_submits_twice_does_not_take_the_place_of_the_second_coder(
+    label_studio: Services, client: Client, account: Account
+) -> None:
+    url, token = label_studio.label_studio_url, label_studio.credentials().token
+    service = new_service(label_studio, token)
+    sent = service.send(1, [Task("unit 0", "Text 0", overlap=2)])
+    task_id = int(sent["task_id"][0])
+    for _ in range(2):
+        answer(account, task_id, "jobs")
+    service.collect(sent)
+    second = ensure_account(url, token, f"{uuid.uuid4().hex}@example.com", PASSWORD)
+    offered = f"/api/projects/{service.project_id}/next"
+    assert second.client.get(offered)["id"] == task_id
+    answer(second, task_id, "health")
+    assert len(service.collect(sent)) == 2
+    after = client.get(f"/api/tasks/{task_id}/")
+    assert (after["overlap"], after["is_labeled"]) == (2, True)
+
+
+def test_a_code_given_while_the_overlap_was_raised_leaves_the_task_open(
+    label_studio: Services, client: Client, account: Account
+) -> None:
+    service = new_service(label_studio, label_studio.credentials().token)
+    sent = service.send(1, [Task("unit 0", "Text 0", overlap=2)])
+    task_id = int(sent["task_id"][0])
+    answer(account, task_id, "jobs")
+    client.patch(f"/api/tasks/{task_id}/", {"is_labeled": True})  # as the request of the coder would have it
+    service.collect(sent)
+    assert not client.get(f"/api/tasks/{task_id}/")["is_labeled"]
