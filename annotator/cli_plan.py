@@ -125,7 +125,7 @@ def _about(machine: MachineCost) -> str:
 def _costs(found: Plan) -> pd.DataFrame:
     costs = found.costs()
     coding = found.coding
-    whose = "the coders' median" if coding.from_coders else "assumed"
+    whose = "the coders' mean" if coding.from_coders else "assumed"
     often = f"{coding.overlap:.0%} of units by {coding.coders} people"
     minutes = f"hours at {coding.minutes_per_code:.2g} minutes ({whose})"
     return pd.DataFrame(

@@ -9,7 +9,7 @@ import pandas as pd
 from annotator import schema
 from annotator.adoption import stored
 from annotator.classifiers import in_the_loop
-from annotator.coding.effort import effort, median_seconds
+from annotator.coding.effort import effort, seconds_a_code
 from annotator.labeling.build import spent
 from annotator.machines import Machine, OpenAIMachine
 from annotator.stages import batch, canary
@@ -146,8 +146,8 @@ def _codes(workspace: Workspace, opened: int) -> pd.DataFrame:
 
 
 def _hours(codes: pd.DataFrame, n_codes_left: int) -> float | None:
-    """How long the codes that are left take at the coders' median pace; None where no pace is known."""
-    seconds = median_seconds(codes["lead_time"])
+    """How long the codes that are left take at the coders' pace; None where no pace is known."""
+    seconds = seconds_a_code(codes)
     return None if math.isnan(seconds) else n_codes_left * seconds / 3600.0
 
 

@@ -9,7 +9,6 @@ import json
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any
 
 import pandas as pd
@@ -20,13 +19,17 @@ from annotator.coding.annotations import codes_of
 from annotator.coding.form import Form
 from annotator.coding.label_studio_client import Client, NotFoundError, TokenAuth
 from annotator.coding.label_studio_project import find_or_create
+from annotator.coding.label_studio_tasks import correction
 from annotator.coding.labeling_config import chosen
 from annotator.coding.protocol import Task, codes_frame, tasks_frame
 from annotator.errors import ServiceError
 
-_TASK_FIELDS = "id,data,overlap,total_annotations,cancelled_annotations"
+_TASK_FIELDS = "id,data,overlap,total_annotations"
 # Named fields only: with every field the same list takes twenty times as long.
-_CODE_FIELDS = "id,data,annotations,completed_by,result,was_cancelled,updated_at,lead_time,parent_prediction"
+_CODE_FIELDS = (
+    "id,data,overlap,is_labeled,"
+    "annotations,completed_by,result,was_cancelled,updated_at,lead_time,parent_prediction"
+)
 
 
 class LabelStudio:
@@ -113,7 +116,7 @@ class LabelStudio:
         """
         if tasks.empty or self._count(round_number) >= len(tasks):
             return []
-        there = {row["data"].get("unit_id") for row in self._tasks_of(round_number)}
+        there = {row["data"]["unit_id"] for row in self._tasks_of(round_number)}
         return [unit for unit in tasks["unit_id"] if unit not in there]
 
     def collect(self, tasks: pd.DataFrame, since: pd.Timestamp | None = None) -> pd.DataFrame:
@@ -121,19 +124,21 @@ class LabelStudio:
 
         Units are found by their id in the task's data, so a task that was made anew counts and a task
         that was deleted or stripped of its unit id gives no row. Costs one request a thousand tasks that have
-        been changed since then, or that are there from the first task of the round on.
+        been changed since then, or that are there from the first task of the round on, and one a task that
+        would not be offered to the coders it still needs (`correction`).
         """
         if tasks.empty:
             return codes_frame([])
         wanted = set(tasks["unit_id"])
         changed = [] if since is None else [_filter("updated_at", "greater", _moment(since), "Datetime")]
         first = int(tasks["task_id"].min())
-        pairs = [
-            (row["data"]["unit_id"], annotation)
+        rows = [
+            row
             for row in self._list(changed, _CODE_FIELDS, after=first - 1, fields="all")
             if row["data"].get("unit_id") in wanted
-            for annotation in row["annotations"]
         ]
+        self._correct(rows, dict(zip(tasks["task_id"], tasks["overlap"], strict=True)))
+        pairs = [(row["data"]["unit_id"], annotation) for row in rows for annotation in row["annotations"]]
         coders = self._coders() if pairs else {}
         return codes_frame(codes_of(pairs, coders, self._form.codebook))
 
@@ -179,21 +184,43 @@ class LabelStudio:
                 "data": fields,
                 "overlap": overlap,
                 "total_annotations": 0,
-                "cancelled_annotations": 0,
             }
             for task_id, fields in zip(answer["task_ids"], data, strict=True)
         ]
 
     def _one_each(self, rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
         """One task a unit: the oldest with a code, else the oldest. Uncoded others are deleted."""
-        kept: dict[str, dict[str, Any]] = {}
-        for row in sorted(rows, key=lambda row: (not _is_coded(row), row["id"])):
-            unit = row["data"]["unit_id"]
-            if unit not in kept:
-                kept[unit] = row
-            elif not _is_coded(row):
+        of_unit: dict[str, list[dict[str, Any]]] = {}
+        for row in sorted(rows, key=lambda row: row["id"]):
+            of_unit.setdefault(row["data"]["unit_id"], []).append(row)
+        return {unit: same[0] if len(same) == 1 else self._keep_one(same) for unit, same in of_unit.items()}
+
+    def _keep_one(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        coded = [self._is_coded(row["id"]) for row in rows]
+        kept = coded.index(True) if any(coded) else 0
+        for position, row in enumerate(rows):
+            if position != kept and not coded[position]:
                 self._client.delete(f"/api/tasks/{row['id']}/")
-        return kept
+        return rows[kept]
+
+    def _is_coded(self, task_id: int) -> bool:
+        """By its annotations: a kill right after one leaves the task's counters at zero."""
+        try:
+            return bool(self._client.get(f"/api/tasks/{task_id}/")["annotations"])
+        except NotFoundError:
+            return False
+
+    def _correct(self, rows: list[dict[str, Any]], overlap: dict[int, int]) -> None:
+        for row in rows:
+            change = correction(row, int(overlap[row["id"]])) if row["id"] in overlap else None
+            if change is not None:
+                self._change(row["id"], change)
+
+    def _change(self, task_id: int, change: dict[str, Any]) -> None:
+        try:
+            self._client.patch(f"/api/tasks/{task_id}/", change)
+        except NotFoundError:
+            return  # removed as a surplus by another process, or by hand: `missing` tells
 
     def _set_overlap(self, wanted: dict[int, int], kept: dict[str, dict[str, Any]]) -> None:
         """An import gives every task the project's overlap; the few that differ are changed one by one."""
@@ -201,11 +228,7 @@ class LabelStudio:
         def change(row: dict[str, Any]) -> None:
             overlap = wanted[row["id"]]
             # Label Studio does not look again whether the task is finished, so that is said too.
-            body = {"overlap": overlap, "is_labeled": row["total_annotations"] >= overlap}
-            try:
-                self._client.patch(f"/api/tasks/{row['id']}/", body)
-            except NotFoundError:
-                return  # removed as a surplus by another process, or by hand: `missing` tells
+            self._change(row["id"], {"overlap": overlap, "is_labeled": row["total_annotations"] >= overlap})
 
         differing = [row for row in kept.values() if row["overlap"] != wanted.get(row["id"], row["overlap"])]
         with ThreadPoolExecutor(max_workers=4) as threads:
@@ -215,15 +238,15 @@ class LabelStudio:
         """An adjudicator who has not answered yet sees what coders say now."""
         for task in tasks:
             row = kept[task.unit_id]
-            if task.given is not None and task.given != row["data"].get(GIVEN) and not _is_coded(row):
-                with suppress(NotFoundError):  # deleted a moment ago: the next sending makes it anew
-                    self._client.patch(f"/api/tasks/{row['id']}/", {"data": {**row["data"], **_given(task)}})
+            is_old = task.given is not None and task.given != row["data"].get(GIVEN)
+            if is_old and not self._is_coded(row["id"]):
+                self._change(row["id"], {"data": {**row["data"], **_given(task)}})
 
     def _tasks_of(self, round_number: int) -> Iterator[dict[str, Any]]:
-        return self._list([_of_round(round_number)], _TASK_FIELDS)
+        return self._list(_of_round(round_number), _TASK_FIELDS)
 
     def _count(self, round_number: int) -> int:
-        return int(self._page([_of_round(round_number)], "id", size=1)["total"])
+        return int(self._page(_of_round(round_number), "id", size=1)["total"])
 
     def _list(
         self, filters: list[dict[str, Any]], include: str, after: int = 0, fields: str = "task_only"
@@ -265,8 +288,12 @@ def _prediction(suggestion: str | None, form: Form) -> dict[str, Any]:
     return {"predictions": [{"model_version": "machine", "result": result}]}
 
 
-def _of_round(round_number: int) -> dict[str, Any]:
-    return _filter("data.round", "equal", str(round_number), "String")
+def _of_round(round_number: int) -> list[dict[str, Any]]:
+    """The round's tasks, but those that were stripped of their unit by hand."""
+    return [
+        _filter("data.round", "equal", str(round_number), "String"),
+        _filter("data.unit_id", "empty", "false", "String"),
+    ]
 
 
 def _moment(when: pd.Timestamp) -> str:
@@ -275,7 +302,3 @@ def _moment(when: pd.Timestamp) -> str:
 
 def _filter(field: str, operator: str, value: Any, kind: str) -> dict[str, Any]:
     return {"filter": f"filter:tasks:{field}", "operator": operator, "type": kind, "value": value}
-
-
-def _is_coded(row: dict[str, Any]) -> bool:
-    return int(row["total_annotations"]) + int(row["cancelled_annotations"]) > 0

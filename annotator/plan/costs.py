@@ -1,12 +1,15 @@
 """What a plan costs: hours of the coders, and the replies of models that charge for them."""
 
+import math
 from dataclasses import dataclass
 from itertools import count, takewhile
 from statistics import fmean
 
 import pandas as pd
 
+from annotator import schema
 from annotator.coders import Overlap
+from annotator.coding.effort import seconds_a_code
 from annotator.labeling import tokens
 from annotator.labeling.structured import most_tokens
 from annotator.labeling.wording import prompts, variation
@@ -28,7 +31,7 @@ class Coding:
         Codes given so far, of closed and open rounds.
     minutes_per_code : float
     from_coders : bool
-        Whether that is the coders' own median, not a guess.
+        Whether that is the coders' own mean without outliers, not a guess.
     overlap : float
         Share of units that more than one person codes.
     coders : int
@@ -74,18 +77,17 @@ class MachineCost:
 
 
 def coding(workspace: Workspace, minutes_per_code: float | None) -> Coding:
-    """The coders' speed as given, or the median of their lead times, or half a minute before there is any."""
+    """The coders' speed as given, or that of their codes (`seconds_a_code`), or half a minute before."""
     coded = takewhile(lambda number: workspace.store.exists(codes(number)), count(1))
     frames = [stored_codes(workspace, number) for number in coded]
-    given = pd.concat(frames) if frames else pd.DataFrame({"skipped": [], "lead_time": []})
-    given = given[~given["skipped"].astype(bool)]
-    seconds = given["lead_time"].astype(float)
-    seconds = seconds[seconds > 0]
-    from_coders = minutes_per_code is None and not seconds.empty
+    given = pd.concat([schema.CODES.empty_table().to_pandas(), *frames])
+    seconds = seconds_a_code(given)
+    from_coders = minutes_per_code is None and not math.isnan(seconds)
     if minutes_per_code is None:
-        minutes_per_code = float(seconds.median()) / 60.0 if from_coders else MINUTES_PER_CODE
+        minutes_per_code = seconds / 60.0 if from_coders else MINUTES_PER_CODE
+    n_given = int((~given["skipped"].astype(bool)).sum())
     overlap = workspace.study.coding.overlap
-    return Coding(len(given), minutes_per_code, from_coders, overlap.share, overlap.coders)
+    return Coding(n_given, minutes_per_code, from_coders, overlap.share, overlap.coders)
 
 
 def machine_costs(workspace: Workspace, texts: "pd.Series[str]") -> list[MachineCost]:

@@ -37,7 +37,10 @@ def book(request: pytest.FixtureRequest) -> Codebook:
     return BOOK if request.param == "one code" else SETS
 
 
-@pytest.fixture(params=["replay", pytest.param("label_studio", marks=pytest.mark.integration)])
+SERVERS = ["label_studio", "label_studio_on_postgresql"]
+
+
+@pytest.fixture(params=["replay", *(pytest.param(name, marks=pytest.mark.integration) for name in SERVERS)])
 def case(request: pytest.FixtureRequest, book: Codebook) -> Case:
     return _case(request, Form(book))
 
@@ -53,7 +56,7 @@ def _case(request: pytest.FixtureRequest, form: Form) -> Case:
     truth = SETS_TRUTH if book.is_multilabel else TRUTH
     if request.param == "replay":
         return Case(ReplayCoding(truth, book), lambda: None, truth)
-    running = request.getfixturevalue("label_studio")
+    running = request.getfixturevalue(request.param)
     url, token = running.label_studio_url, running.credentials().token
     service = LabelStudio(url, token, "contract", form, study_id=uuid.uuid4().hex)
 
