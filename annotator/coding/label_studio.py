@@ -5,7 +5,6 @@ unless the study shows it, as a prediction that comes pre-selected. How many cod
 task's ``overlap``, which the labelling page does not show.
 """
 
-import json
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from annotator.coding.adjudication_page import GIVEN
 from annotator.coding.annotations import codes_of
 from annotator.coding.form import Form
 from annotator.coding.label_studio_client import Client, NotFoundError, TokenAuth
+from annotator.coding.label_studio_listing import Listing, changed_since, of_round
 from annotator.coding.label_studio_project import find_or_create
 from annotator.coding.label_studio_tasks import correction
 from annotator.coding.labeling_config import chosen
@@ -130,11 +130,11 @@ class LabelStudio:
         if tasks.empty:
             return codes_frame([])
         wanted = set(tasks["unit_id"])
-        changed = [] if since is None else [_filter("updated_at", "greater", _moment(since), "Datetime")]
+        changed = [] if since is None else changed_since(since)
         first = int(tasks["task_id"].min())
         rows = [
             row
-            for row in self._list(changed, _CODE_FIELDS, after=first - 1, fields="all")
+            for row in self._listing.tasks(changed, _CODE_FIELDS, after=first - 1, fields="all")
             if row["data"].get("unit_id") in wanted
         ]
         self._correct(rows, dict(zip(tasks["task_id"], tasks["overlap"], strict=True)))
@@ -148,6 +148,10 @@ class LabelStudio:
             if self._found is None:
                 self._found = find_or_create(self._client, self._study_name, self._study_id, self._form)
             return self._found
+
+    @property
+    def _listing(self) -> Listing:
+        return Listing(self._client, self.project_id, self._form.material.n_at_once)
 
     def _coders(self) -> dict[int, str]:
         return {user["id"]: user["email"] for user in self._client.get("/api/users/")}
@@ -243,37 +247,10 @@ class LabelStudio:
                 self._change(row["id"], {"data": {**row["data"], **_given(task)}})
 
     def _tasks_of(self, round_number: int) -> Iterator[dict[str, Any]]:
-        return self._list(_of_round(round_number), _TASK_FIELDS)
+        return self._listing.tasks(of_round(round_number), _TASK_FIELDS)
 
     def _count(self, round_number: int) -> int:
-        return int(self._page(_of_round(round_number), "id", size=1)["total"])
-
-    def _list(
-        self, filters: list[dict[str, Any]], include: str, after: int = 0, fields: str = "task_only"
-    ) -> Iterator[dict[str, Any]]:
-        """Tasks in order of id. Each page starts after the last id seen, so deletions cannot hide a task."""
-        while True:
-            newer = _filter("id", "greater", after, "Number")
-            page = self._page([newer, *filters], include, size=self._form.material.n_at_once, fields=fields)
-            yield from page["tasks"]
-            if len(page["tasks"]) >= page["total"]:
-                return
-            after = page["tasks"][-1]["id"]
-
-    def _page(
-        self, filters: list[dict[str, Any]], include: str, size: int, fields: str = "task_only"
-    ) -> dict[str, Any]:
-        page: dict[str, Any] = self._client.get(
-            "/api/tasks/",
-            project=self.project_id,
-            page=1,
-            page_size=size,
-            include=include,
-            resolve_uri="false",
-            query=json.dumps({"filters": {"conjunction": "and", "items": filters}}),
-            fields=fields,
-        )
-        return page
+        return self._listing.count(of_round(round_number))
 
 
 def _given(task: Task) -> dict[str, str]:
@@ -286,19 +263,3 @@ def _prediction(suggestion: str | None, form: Form) -> dict[str, Any]:
     choices = suggestion.split(label_sets.SEPARATOR) if form.codebook.is_multilabel else [suggestion]
     result = [chosen(choices, form.material.main)]
     return {"predictions": [{"model_version": "machine", "result": result}]}
-
-
-def _of_round(round_number: int) -> list[dict[str, Any]]:
-    """The round's tasks, but those that were stripped of their unit by hand."""
-    return [
-        _filter("data.round", "equal", str(round_number), "String"),
-        _filter("data.unit_id", "empty", "false", "String"),
-    ]
-
-
-def _moment(when: pd.Timestamp) -> str:
-    return when.tz_convert("UTC").strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def _filter(field: str, operator: str, value: Any, kind: str) -> dict[str, Any]:
-    return {"filter": f"filter:tasks:{field}", "operator": operator, "type": kind, "value": value}
