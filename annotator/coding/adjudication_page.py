@@ -14,7 +14,7 @@ STYLE = """
   white-space: pre-wrap; overflow-wrap: anywhere; }
 """
 TASK = "Coders gave these texts different answers, which stand beside each text in random order."
-HOW_TO_JUDGE = "Any code may be the right one, also one that nobody gave."
+HOW_TO_JUDGE = "any code may be the right one, also one that nobody gave."
 
 
 def add_given(answers: ET.Element) -> None:

@@ -177,7 +177,7 @@ def _how_to(form: Form) -> Iterator[str]:
     yield f"{form.material.task}, {task}, then <b>Ctrl + Enter</b> (Cmd + Enter on a Mac) to submit."
     alone = f"udge by {form.material.what} alone."
     if form.adjudicates:
-        yield f"J{alone} {adjudication_page.HOW_TO_JUDGE}"
+        yield f"Judge by {form.material.what}: {adjudication_page.HOW_TO_JUDGE}"
     elif form.suggests:
         yield f"Some texts come with the suggestion of a machine, which may be wrong: j{alone}"
     else:
