@@ -24,7 +24,10 @@ WORDS = {
     "right": "cut taxes borders tradition",
     "neither": "weather football recipes",
 }
-DESIGN = {"design": {"rounds": 2, "budget": 160, "error_map": ["table"]}, "model": {"kind": "tfidf_logistic"}}
+DESIGN = {
+    "design": {"rounds": 2, "budget": 160, "error_map": ["table"]},
+    "model": {"kind": "tfidf_logistic", "retrain": False},
+}
 
 
 def corpus():
