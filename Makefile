@@ -23,6 +23,7 @@ DEMO_ARGS ?=
 TORCH_INDEX ?=
 PYTEST_ARGS ?=
 VALIDATE_ARGS ?=
+WORKERS := -n auto
 
 APP := .venv
 SERVER := .venv-label-studio
@@ -52,13 +53,13 @@ demo: install
 	@$(APP)/bin/python examples/survey/demo.py --coders $(CODERS) $(DEMO_ARGS)
 
 test: install
-	$(APP)/bin/pytest $(PYTEST_ARGS)
+	$(APP)/bin/pytest $(WORKERS) $(PYTEST_ARGS)
 
 check: $(APP)/.installed
 	$(APP)/bin/ruff format --check .
 	$(APP)/bin/ruff check .
 	$(APP)/bin/mypy
-	$(APP)/bin/pytest -q tests/unit annotator models $(PYTEST_ARGS)
+	$(APP)/bin/pytest $(WORKERS) -q tests/unit annotator models $(PYTEST_ARGS)
 
 bench: install
 	@$(if $(BENCHMARKS),,echo "There are no benchmarks yet: benchmarks/ holds no program.")

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from annotator.errors import StudyError
 from annotator.progress import Progress, silent
 from annotator.stages import batch
+from annotator.stages.adjudicate import adjudicate, give_up_adjudication
+from annotator.stages.adopt import adopt
 from annotator.stages.canary import canary
 from annotator.stages.close_round import close_round
 from annotator.stages.collect import collect
@@ -20,7 +22,15 @@ from annotator.stages.send import send
 from annotator.state import StageName, Step, n_closed_rounds, next_step, reason_to_end
 from annotator.workspace import Workspace
 
-WAITS_FOR: dict[StageName, str] = {"collect": "people to code", "label": "a provider's batch"}
+WAITS_FOR: dict[StageName, str] = {
+    "collect": "people to code",
+    "adjudicate": "an adjudicator",
+    "label": "a provider's batch",
+}
+_GIVE_UP: dict[StageName, Callable[[Workspace, int], str]] = {
+    "collect": give_up,
+    "adjudicate": give_up_adjudication,
+}
 
 
 @dataclass(frozen=True)
@@ -40,8 +50,8 @@ class Outcome:
 def advance(workspace: Workspace, progress: Progress = silent, *, force: bool = False) -> Outcome:
     """Do the next due thing. Raises BusyError when another process is at it, and what the stage raises.
 
-    With ``force``, codes that are still outstanding after another look are given up (`give_up`). Raises
-    StudyError if the study does not wait for people.
+    With ``force``, codes or adjudications that are still outstanding after another look are given up
+    (`give_up`, `give_up_adjudication`). Raises StudyError if the study does not wait for people.
     """
     with workspace.lock():
         step = next_step(workspace)
@@ -52,14 +62,14 @@ def advance(workspace: Workspace, progress: Progress = silent, *, force: bool = 
 
 
 def _force(workspace: Workspace, step: Step) -> str:
-    if step.stage != "collect":
+    if step.stage not in _GIVE_UP:
         raise StudyError(
             f"the study does not wait for people: next is {step}", hint="Advance without --force."
         )
-    collected = collect(workspace, step.round_number)
+    found = perform(workspace, step)
     if next_step(workspace) != step:
-        return collected
-    return give_up(workspace, step.round_number)
+        return found
+    return _GIVE_UP[step.stage](workspace, step.round_number)
 
 
 def perform(workspace: Workspace, step: Step, progress: Progress = silent) -> str:
@@ -79,10 +89,12 @@ def is_waiting(workspace: Workspace, done: Step) -> bool:
 _PERFORM: dict[StageName, Callable[[Workspace, int, Progress], str]] = {
     "ingest": lambda workspace, _round, _progress: ingest(workspace),
     "label": lambda workspace, _round, progress: label(workspace, progress),
+    "adopt": lambda workspace, _round, _progress: adopt(workspace),
     "canary": lambda workspace, number, _progress: canary(workspace, number),
     "open_round": lambda workspace, number, _progress: open_round(workspace, number),
     "send": lambda workspace, number, _progress: send(workspace, number),
     "collect": lambda workspace, number, _progress: collect(workspace, number),
+    "adjudicate": lambda workspace, number, _progress: adjudicate(workspace, number),
     "close_round": lambda workspace, number, _progress: close_round(workspace, number),
     "rectify": lambda workspace, number, _progress: rectify(workspace, number),
     "publish": lambda workspace, number, _progress: publish(workspace, number),

@@ -6,8 +6,7 @@ from dataclasses import replace
 from annotator.inference.estimate import Estimate, Question
 from annotator.inference.methods import DEFAULT_METHODS, estimate
 from annotator.inference.rectify import Round
-from annotator.sampling.campaign import Campaign, Gold
-from annotator.sampling.rounds import combined_rounds
+from annotator.sampling.campaign import Campaign, Gold, Inquiry
 
 
 def campaign_estimates(
@@ -48,4 +47,15 @@ def campaign_estimates(
             machine_labels=campaign.combined(inquiry, said),
             methods=methods,
         )
+    ]
+
+
+def combined_rounds(inquiry: Inquiry, rounds: Sequence[Sequence[Round]]) -> list[Round]:
+    """The rounds of all parts, (R,) each, as rounds of an inquiry's answers, predicted as if independent.
+
+    Predictions may be wrong without harm to validity, so that codes which go together cost width alone.
+    """
+    return [
+        replace(of[0], prediction=inquiry.expected([each.prediction for each in of]))
+        for of in zip(*rounds, strict=True)
     ]

@@ -8,8 +8,11 @@ from functools import partial
 from pathlib import Path
 
 from annotator import corpus
+from annotator.adoption.adopting import adopted
 from annotator.asked import refuse_unanswerable
 from annotator.coding.build import build as build_coding
+from annotator.coding.build import build_adjudication
+from annotator.coding.images import refuse_missing_images
 from annotator.errors import AnnotatorError, StudyError
 from annotator.labeling.build import build as build_machine
 from annotator.machines import Machine
@@ -41,6 +44,10 @@ def check(workspace: Workspace) -> Iterator[Finding]:
     if study.runner.kind != "threads":
         yield _look("runner", lambda: _runner(workspace))
     yield _look("coding", lambda: build_coding(workspace).check())
+    if study.coding.gold.adjudicate:
+        yield _look("adjudication", lambda: build_adjudication(workspace).describe())
+    if study.adopted:
+        yield _look("adopted codes", lambda: _adopted(workspace))
     yield _look("output", lambda: _output(workspace))
 
 
@@ -71,6 +78,13 @@ def _runner(workspace: Workspace) -> str:
     return study.runner.describe()
 
 
+def _adopted(workspace: Workspace) -> str:
+    found = adopted(workspace.study, corpus.read(workspace.study).units)
+    found.refuse_empty()
+    n_units = sum(of.loc[of["label"].notna(), "unit_id"].nunique() for of in found.codes.values())
+    return f"codes of {n_units:,} units"
+
+
 def _corpus(workspace: Workspace) -> str:
     table = corpus.read(workspace.study)
     n_units, budget = len(table.units), workspace.study.design.budget
@@ -80,6 +94,7 @@ def _corpus(workspace: Workspace) -> str:
             hint=f"Set design.budget to {n_units} or less.",
         )
     refuse_unanswerable(workspace.study, table.units)
+    refuse_missing_images(workspace.study, table.units)
     dropped = f", {table.n_dropped:,} rows with an empty text left out" if table.n_dropped else ""
     return f"{n_units:,} units{dropped}"
 

@@ -12,10 +12,12 @@ from annotator import __version__, console, services, templates
 from annotator.advance import WAITS_FOR, Outcome
 from annotator.advance import advance as advance_once
 from annotator.check import check as check_study
+from annotator.cli_adopt import adopt
 from annotator.cli_arguments import Json, StudyPath
 from annotator.cli_cache import cache
 from annotator.cli_classifiers import evaluate, predict, train
 from annotator.cli_estimate import estimate
+from annotator.cli_export import export_study
 from annotator.cli_label import label
 from annotator.cli_plan import plan
 from annotator.cli_prompts import prompts
@@ -99,7 +101,7 @@ def deploy(
 def advance(
     study: StudyPath,
     force: Annotated[
-        bool, typer.Option("--force", help="no longer wait for codes that are outstanding")
+        bool, typer.Option("--force", help="no longer wait for codes or adjudications that are outstanding")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -141,10 +143,21 @@ def status(study: StudyPath, as_json: Json = False) -> None:
         console.out.print(f"waiting for {batch}", soft_wrap=True)
     if found.coding_address:
         console.out.print(f"coding at {found.coding_address}", soft_wrap=True)
+    if found.adjudication_address and found.next_step.stage == "adjudicate":
+        console.out.print(f"adjudication at {found.adjudication_address}", soft_wrap=True)
+    for source in found.adopted:
+        console.out.print(
+            f"before the study: {source['units']} units from {source['source']} ({source['use']})"
+        )
     for each in found.rounds:
         left = f"waiting for {each.n_drawn - each.n_coded} ({each.n_codes_left} codes)"
+        all_coded = each.n_coded == each.n_drawn and each.n_adjudicated < each.n_disagreements
+        left = "waiting for an adjudicator" if all_coded else left
         state = "closed" if each.is_closed else left
         console.out.print(f"round {each.number}: {each.n_coded} of {each.n_drawn} units coded, {state}")
+        if each.n_disagreements:
+            settled = f"{each.n_adjudicated} of {each.n_disagreements}"
+            console.out.print(f"round {each.number}: {settled} disagreements adjudicated")
     if found.hours_left:
         console.out.print(f"about {found.hours_left:.1f} hours of coding left in this round")
     for warning in filter(None, found.canary["warning"]):
@@ -174,12 +187,14 @@ def report(study: StudyPath) -> None:
     console.out.print(workspace.store.address(REPORT), soft_wrap=True)
 
 
+app.command()(adopt)
 app.command()(label)
 app.command()(cache)
 app.command()(plan)
 app.command()(prompts)
 app.command()(simulate)
 app.command()(estimate)
+app.command("export")(export_study)
 app.command()(train)
 app.command()(evaluate)
 app.command()(predict)

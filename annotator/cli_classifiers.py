@@ -1,6 +1,7 @@
 """`annotator train`, `evaluate` and `predict`: the classifier side by itself."""
 
 import json
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,10 +14,18 @@ from annotator.errors import StudyError
 from annotator.workspace import Workspace
 
 
+class LowAgreement(StrEnum):
+    """What becomes of texts on which coders disagreed."""
+
+    apart = "apart"
+    drop = "drop"
+
+
 def train(
     study: StudyPath,
     *,
     kind: Annotated[str | None, typer.Option(help="another kind than the study file's `model`")] = None,
+    tune: Annotated[int, typer.Option(min=0, help="settings to try first, by cross-validation")] = 0,
     as_json: Json = False,
 ) -> None:
     """Train a classifier on all human codes so far, weighted so that it is fitted for the corpus."""
@@ -24,7 +33,7 @@ def train(
 
     workspace = Workspace.open(study)
     with console.progress_bar() as progress, workspace.lock():
-        found = training.train(workspace, _model(kind) if kind else None, progress)
+        found = training.train(workspace, _model(kind) if kind else None, progress, n_trials=tune)
     if as_json:
         print(
             json.dumps({"folder": str(found.folder), "is_new": found.is_new, "metrics": found.card.metrics})
@@ -34,6 +43,14 @@ def train(
     for name, value in found.card.metrics.items():
         if isinstance(value, int | float | str):
             console.out.print(f"  {name.replace('_', ' ')}: {value}")
+    if tune:
+        settings = json.dumps(found.card.metrics["searched"]["settings"])
+        console.out.print(f"  settings found: {settings}", markup=False, soft_wrap=True)
+        console.out.print(
+            f"How good it is on new texts says: annotator evaluate {study} --tune {tune}",
+            style="dim",
+            soft_wrap=True,
+        )
     console.out.print(str(found.folder), soft_wrap=True)
 
 
@@ -44,6 +61,17 @@ def evaluate(
         str, typer.Option(help="with commas; baselines, the model and machines by default")
     ] = "",
     folds: Annotated[int, typer.Option(min=2, max=20)] = 5,
+    low_agreement: Annotated[
+        LowAgreement, typer.Option(help="texts on which coders disagreed: judged also apart, or left out")
+    ] = LowAgreement.apart,
+    sample: Annotated[int | None, typer.Option(min=10, help="only so many coded texts, by code")] = None,
+    tune: Annotated[int, typer.Option(min=0, help="settings to try in every fold; costs that many fits")] = 0,
+    shots: Annotated[
+        str, typer.Option(help="ask language models again with so many examples: 0,5; costs requests")
+    ] = "",
+    learning_curve: Annotated[
+        bool, typer.Option("--learning-curve", help="figures against the number of labels")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Cross-validate classifiers and machine annotators on the human codes; figures hold for the corpus."""
@@ -51,9 +79,17 @@ def evaluate(
     from models.score_table import to_markdown  # noqa: PLC0415
 
     workspace = Workspace.open(study)
-    kinds = [_model(name.strip()).kind for name in classifiers.split(",") if name.strip()]
+    options = evaluation.Options(
+        kinds=_named(workspace, classifiers),
+        n_folds=folds,
+        low_agreement=low_agreement.value,
+        sample=sample,
+        n_trials=tune,
+        shots=_numbers(shots),
+        learning_curve=learning_curve,
+    )
     with console.progress_bar() as progress, workspace.lock():
-        found = evaluation.evaluate(workspace, kinds or None, n_folds=folds, progress=progress)
+        found = evaluation.evaluate(workspace, options, progress)
     if as_json:
         print(found.intervals.to_json(orient="records", indent=1))
         return
@@ -66,16 +102,19 @@ def evaluate(
 def predict(
     study: StudyPath,
     model: Annotated[Path, typer.Argument(help="the folder of a trained classifier")],
-    file: Annotated[Path, typer.Argument(help="a .parquet or .csv file with the text columns of the study")],
+    texts: Annotated[
+        str,
+        typer.Argument(help="Parquet (a file, a folder or a pattern) or csv, with the study's text columns"),
+    ],
     *,
-    out: Annotated[Path, typer.Option(help="the folder for the predictions")] = Path("predictions"),
+    out: Annotated[str, typer.Option(help="the folder for the predictions")] = "predictions",
     as_json: Json = False,
 ) -> None:
     """Predict the codes of other texts, part by part; an interrupted run goes on where it stopped."""
     from annotator.classifiers import predict as prediction  # noqa: PLC0415 (loads torch)
 
     with console.progress_bar() as progress:
-        found = prediction.predict(Workspace.open(study), model, file, out, progress)
+        found = prediction.predict(Workspace.open(study), model, texts, out, progress)
     if as_json:
         print(json.dumps(vars(found)))
         return
@@ -88,3 +127,20 @@ def _model(kind: str) -> Model:
     except ValueError as error:
         kinds = ", ".join(Model.model_fields["kind"].annotation.__args__)  # type: ignore[union-attr]
         raise StudyError(f"there is no classifier {kind!r}", hint=f"Choose from: {kinds}.") from error
+
+
+def _named(workspace: Workspace, names: str) -> list[str]:
+    """The names between commas, each of a kind or a machine annotator."""
+    machines = {machine.name for machine in workspace.study.machine}
+    found = [name.strip() for name in names.split(",") if name.strip()]
+    return [name if name in machines else _model(name).kind for name in found]
+
+
+def _numbers(shots: str) -> tuple[int, ...]:
+    try:
+        found = tuple(int(part) for part in shots.split(",") if part.strip())
+    except ValueError:
+        found = (-1,)
+    if any(not 0 <= number <= 100 for number in found):
+        raise StudyError(f"--shots {shots}: expected numbers from 0 to 100 with commas, such as 0,5")
+    return found

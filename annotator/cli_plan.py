@@ -117,19 +117,21 @@ def _about(machine: MachineCost) -> str:
     cap = "" if machine.max_cost is None else f" Labelling stops at a max_cost of {machine.max_cost:,.2f}."
     return (
         f"{machine.annotator}: {tokens} for the whole corpus (from {machine.basis}) "
-        f"cost {machine.cost:,.2f}, of which {machine.to_come:,.2f} is to come.{cap}"
+        f"cost {machine.cost:,.2f}, of which {machine.to_come:,.2f} is to come; "
+        f"asking again before every round adds {machine.canary:,.2f}.{cap}"
     )
 
 
 def _costs(found: Plan) -> pd.DataFrame:
     costs = found.costs()
     coding = found.coding
-    whose = "the coders' median" if coding.from_coders else "assumed"
+    whose = "the coders' mean" if coding.from_coders else "assumed"
+    often = f"{coding.overlap:.0%} of units by {coding.coders} people"
     minutes = f"hours at {coding.minutes_per_code:.2g} minutes ({whose})"
     return pd.DataFrame(
         {
             "human codes": costs["budget"].map("{:,}".format),
-            f"codes to give ({coding.overlap:.0%} of units twice)": costs["codes_to_come"].map("{:,}".format),
+            f"codes to give ({often})": costs["codes_to_come"].map("{:,}".format),
             minutes: costs["hours_to_come"].map("{:,.1f}".format),
             "cost of machine labels": costs["machine_cost_to_come"].map("{:,.2f}".format),
         }

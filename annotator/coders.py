@@ -1,8 +1,8 @@
 """The `coding` section of a study file: where people code, what they see, and how their codes become gold."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from annotator.section import Column, Section, refuse_doubles
 
@@ -10,10 +10,14 @@ Reason = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whi
 
 
 class Gold(Section):
-    """How the codes of several people become one label a unit; the codes of ``experts`` settle theirs."""
+    """How the codes of several people become one label a unit; the codes of ``experts`` settle theirs.
+
+    With ``adjudicate`` what is left of disagreements goes to an adjudicator before a round is closed.
+    """
 
     rule: Literal["majority", "dawid_skene", "expert"] = "majority"
     experts: tuple[Column, ...] = ()
+    adjudicate: bool = False
 
     @model_validator(mode="after")
     def _experts_fit_the_rule(self) -> Self:
@@ -25,12 +29,45 @@ class Gold(Section):
         return self
 
 
+class Overlap(Section):
+    """Which part of the units is coded by more than one person, and by how many.
+
+    >>> Overlap(share=0.2, coders=3).n_more(100)
+    40
+    """
+
+    share: float = Field(ge=0, le=1)
+    coders: int = Field(default=2, ge=2, le=20)
+
+    def n_doubled(self, n_units: int) -> int:
+        """How many of the units are coded by all of ``coders``."""
+        return round(self.share * n_units)
+
+    def n_more(self, n_units: int) -> int:
+        """How many codes come on top of one a unit."""
+        return (self.coders - 1) * self.n_doubled(n_units)
+
+
+def _a_number_is_a_share(given: Any) -> Any:
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        return {"share": given}
+    if not isinstance(given, dict | Overlap):
+        raise ValueError("expected a share such as 0.15, or {share: 0.15, coders: 3}")
+    return given
+
+
+Overlapping = Annotated[Overlap, BeforeValidator(_a_number_is_a_share)]
+"""A plain number means two coders."""
+
+
 class LabelStudioCoding(Section):
     """People code in Label Studio."""
 
     kind: Literal["label_studio"]
     url: str | None = Field(None, description="the one `annotator up` started when absent")
-    overlap: float = Field(0.15, ge=0, le=1, description="share of units coded by two people")
+    overlap: Overlapping = Field(
+        Overlap(share=0.15), description="share of units coded by two people, or that share and by how many"
+    )
     gold: Gold = Field(default_factory=Gold)
     blind: bool = Field(True, description="false shows coders the first machine annotator's label")
     anchoring: float = Field(
@@ -56,6 +93,14 @@ class LabelStudioCoding(Section):
             raise ValueError("`anchoring` compares with units coded blind: leave `blind` true")
         return self
 
+    @model_validator(mode="after")
+    def _somebody_can_disagree(self) -> Self:
+        if self.gold.adjudicate and not self.overlap.share:
+            raise ValueError(
+                "`gold.adjudicate` needs an `overlap` above 0: units that are coded once show no disagreement"
+            )
+        return self
+
     @property
     def shown(self) -> float:
         """Share of units that coders see with a machine label."""
@@ -67,7 +112,33 @@ class ReplayCoding(Section):
 
     kind: Literal["replay"]
     column: Column
+    second: Column | None = Field(None, description="what a second coder said")
+    overlap: Overlapping = Field(
+        Overlap(share=0.0), description="share of units that the second coder codes too"
+    )
+    adjudicator: Column | None = Field(None, description="what an adjudicator says where the two disagree")
     gold: Gold = Field(default_factory=Gold)
+
+    @model_validator(mode="after")
+    def _the_second_coder_codes(self) -> Self:
+        if self.overlap.coders > 2:
+            raise ValueError("replayed codes have two coders at most")
+        if (self.second is not None) != (self.overlap.share > 0):
+            raise ValueError(
+                "`second` and `overlap` go together: whose codes, and for which share of the units"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _adjudication_can_be_replayed(self) -> Self:
+        if self.gold.adjudicate and (self.second is None or self.adjudicator is None):
+            raise ValueError(
+                "replayed codes can be adjudicated only where the corpus has columns of a `second` coder and "
+                "of an `adjudicator`: name both, with an `overlap`"
+            )
+        if self.adjudicator is not None and not self.gold.adjudicate:
+            raise ValueError("an `adjudicator` is asked only with `gold: {adjudicate: true}`")
+        return self
 
 
 Coding = Annotated[LabelStudioCoding | ReplayCoding, Field(discriminator="kind")]

@@ -31,8 +31,9 @@ def read(study: Study, extra: Sequence[str] = ()) -> CorpusTable:
     """The corpus in file order.
 
     Columns: ``unit_id, text, <covariates>, [cluster], [weight], [image], <extra>, content_hash``.
+    Where the image is all there is, ``text`` is empty and the place of the image stands for the content.
     ``extra`` names further columns (machine labels or codes to replay), returned as text or numbers as
-    they stand. Unit ids are the id column's values as text, or a hash of the text. Raises CorpusError.
+    they stand. Unit ids are the id column's values as text, or a hash of the content. Raises CorpusError.
     """
     section = study.corpus
     images = [section.image] if section.image else []
@@ -40,20 +41,22 @@ def read(study: Study, extra: Sequence[str] = ()) -> CorpusTable:
     roles = [column for column in (section.cluster, section.weight, *images) if column]
     carried = list(dict.fromkeys([*section.covariates, *roles, *extra]))
     wanted = list(dict.fromkeys([*([section.id] if section.id else []), *section.text_columns, *carried]))
-    frames = [_read_file(place, wanted, text_like, section.encoding) for place in _places(study)]
+    frames = [read_file(place, wanted, text_like, section.encoding) for place in _places(study)]
     rows = pd.concat(frames, ignore_index=True)
     text = _text(rows, section.text_columns)
-    is_empty = text.str.strip() == ""
+    content = text if section.text_columns else rows[images[0]]
+    is_empty = content.str.strip() == ""
     if is_empty.any() and section.empty_text == "refuse":
         raise CorpusError(
-            f"{section.path}: {int(is_empty.sum())} of {len(rows)} texts are empty, "
+            f"{section.path}: {int(is_empty.sum())} of {len(rows)} "
+            f"{'texts' if section.text_columns else 'images'} are empty, "
             f"first in {_row_names(rows, is_empty)}",
             hint="Fill or remove them, or set `empty_text: drop` under `corpus` to leave them out.",
         )
     rows, text = rows[~is_empty].reset_index(drop=True), text[~is_empty].reset_index(drop=True)
+    content = content[~is_empty].reset_index(drop=True).map(_hash)
     if rows.empty:
         raise CorpusError(f"{section.path}: there is no unit in this corpus")
-    content = text.map(_hash)
     units = pd.DataFrame({"unit_id": _unit_ids(rows, section.id, content, section.path), "text": text})
     for column in carried:
         units[column] = rows[column]
@@ -76,7 +79,8 @@ def _places(study: Study) -> list[str]:
     return [str(filesystem.unstrip_protocol(place)) for place in found]
 
 
-def _read_file(place: str, wanted: list[str], text_like: set[str], encoding: str) -> pd.DataFrame:
+def read_file(place: str, wanted: list[str], text_like: set[str], encoding: str) -> pd.DataFrame:
+    """The ``wanted`` columns of one file, those that are ``text_like`` as text. Raises CorpusError."""
     readers = {".csv": _read_csv, ".tsv": _read_csv, ".jsonl": _read_jsonl, ".ndjson": _read_jsonl}
     ending = PurePosixPath(place).suffix.lower()
     try:
@@ -188,6 +192,8 @@ def _as_values(column: pd.Series) -> pd.Series:
 
 
 def _text(rows: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
+    if not columns:
+        return pd.Series("", index=rows.index, dtype="object")
     if len(columns) == 1:
         return rows[columns[0]]
     parts = [column + ": " + rows[column] for column in columns]

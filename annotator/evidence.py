@@ -11,6 +11,8 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from annotator import schema
+from annotator.adoption import stored
 from annotator.asked import Data, OnFacet
 from annotator.asked import estimands as asked_estimands
 from annotator.classifiers.embedder import Embedder
@@ -23,7 +25,7 @@ from annotator.sampling.rounds import fit_maps
 from annotator.sampling.training import Training
 from annotator.seeds import generator
 from annotator.study import Study
-from annotator.workspace import Workspace, gold, ledger, nonresponse, predictions
+from annotator.workspace import ADOPTED, Workspace, gold, ledger, nonresponse, predictions
 from models.arrays import BoolArray, FloatArray, IntArray
 from models.error_map import ErrorMap
 from models.signals import Signals
@@ -91,10 +93,16 @@ def campaign(workspace: Workspace, said: Sequence[Signals], asked: Sequence[OnFa
     """The study's rounds as pure functions take them; nothing need be asked where none is opened."""
     parts = facets(workspace.study.codebook)
     by_facet = {each.facet: each.estimands for each in asked}
+    others = stored.taught_labels(workspace)
     design, names = workspace.study.design, workspace.study.codebook.names
     return Campaign(
         parts=[
-            Part(signals, facet.answers, by_facet.get(facet, []))
+            Part(
+                signals,
+                facet.answers,
+                by_facet.get(facet, []),
+                None if others is None else facet.index(others),
+            )
             for facet, signals in zip(parts, said, strict=True)
         ],
         across=[
@@ -132,6 +140,21 @@ def _labels_of(workspace: Workspace, annotator: str | None, facet: Facet) -> Int
     return facet.index(workspace.machine_labels(annotator or workspace.study.machine[0].name)["label"])
 
 
+def coded_before(workspace: Workspace) -> FloatArray | None:
+    """(N,) the probability of having been coded before round 1, if any unit was."""
+    if not stored.has_adopted(workspace):
+        return None
+    design = drawn_in(workspace, ADOPTED)
+    return design.inclusion_probability if stored.is_sample(workspace) else design.drawn.astype(np.float64)
+
+
+def gold_rows(workspace: Workspace, n_rounds: int) -> pd.DataFrame:
+    """The gold of rounds 1..n_rounds and of what was adopted, one row a unit: ``unit_id, label, how``."""
+    rows = [workspace.store.read_frame(gold(number)) for number in stored.numbers(workspace, n_rounds)]
+    nothing: pd.DataFrame = schema.GOLD.empty_table().to_pandas()
+    return pd.concat(rows, ignore_index=True) if rows else nothing
+
+
 def gold_codes(workspace: Workspace, n_rounds: int) -> list[IntArray]:
     """(N,) the human code of every unit coded in rounds 1..n_rounds for each facet, -1 elsewhere."""
     labels = gold_labels(workspace, n_rounds)
@@ -139,9 +162,11 @@ def gold_codes(workspace: Workspace, n_rounds: int) -> list[IntArray]:
 
 
 def gold_labels(workspace: Workspace, n_rounds: int) -> pd.Series:
-    """The human label of every unit coded in rounds 1..n_rounds, in corpus order, missing elsewhere."""
-    rows = [workspace.store.read_frame(gold(number)) for number in range(1, n_rounds + 1)]
-    by_unit = pd.concat([of.set_index("unit_id")["label"] for of in rows] or [pd.Series(dtype="str")])
+    """The human label of every unit coded in rounds 1..n_rounds, in corpus order, missing elsewhere.
+
+    Adopted labels that count as gold are among them.
+    """
+    by_unit = gold_rows(workspace, n_rounds).set_index("unit_id")["label"]
     labels: pd.Series = by_unit.reindex(workspace.units["unit_id"]).reset_index(drop=True)
     return labels
 
@@ -149,13 +174,17 @@ def gold_labels(workspace: Workspace, n_rounds: int) -> pd.Series:
 def rounds(workspace: Workspace, n_rounds: int) -> list[list[Round]]:
     """The first ``n_rounds`` rounds as the estimator needs them, for each facet.
 
-    Their predictions must exist.
+    Their predictions must exist. A sample drawn before the study is a round with the number 0; units that
+    were otherwise coded before are known from the start.
     """
     parts = facets(workspace.study.codebook)
     known = np.zeros(len(workspace.units), dtype=bool)
     found: list[list[Round]] = [[] for _ in parts]
-    for number in range(1, n_rounds + 1):
+    for number in stored.numbers(workspace, n_rounds):
         design = drawn_in(workspace, number)
+        if number == ADOPTED and not stored.is_sample(workspace):
+            known |= design.drawn
+            continue
         columns = workspace.store.read_frame(predictions(number))
         for facet, of_facet in zip(parts, found, strict=True):
             of_facet.append(
@@ -167,6 +196,7 @@ def rounds(workspace: Workspace, n_rounds: int) -> list[list[Round]]:
                     stratum=design.stratum,
                     prediction=_probabilities(facet, columns),
                     weight=design.weight,
+                    fixed_size=design.fixed_size,
                 )
             )
         known |= design.drawn
@@ -194,6 +224,7 @@ class Drawn:
     drawn: BoolArray
     stratum: IntArray
     weight: float | None
+    fixed_size: bool = True
 
 
 def drawn_in(workspace: Workspace, round_number: int) -> Drawn:
@@ -215,14 +246,26 @@ def drawn_in(workspace: Workspace, round_number: int) -> Drawn:
         drawn[_positions(workspace, lost)] = False
         for of, rate in lost[["stratum", "response_rate"]].drop_duplicates().to_numpy():
             probability[(stratum == of) | (of < 0)] *= rate
-    weight = workspace.store.metadata(ledger(round_number)).get("round_weight")
-    return Drawn(probability, drawn, stratum, None if weight is None else float(weight))
+    about = workspace.store.metadata(ledger(round_number))
+    weight = about.get("round_weight")
+    fixed_size = bool(about.get("fixed_size", True))
+    return Drawn(probability, drawn, stratum, None if weight is None else float(weight), fixed_size)
 
 
 def given_up(workspace: Workspace, round_number: int) -> set[str]:
     """The drawn units whose codes are no longer waited for."""
     path = nonresponse(round_number)
     return set(workspace.store.read_frame(path)["unit_id"]) if workspace.store.exists(path) else set()
+
+
+def design_maps(
+    workspace: Workspace, said: Sequence[Signals], round_number: int
+) -> tuple[ErrorMap, ...] | None:
+    """The maps that design a round, one a facet; None where there is no code yet to fit them on."""
+    gold = gold_codes(workspace, round_number - 1)
+    if not campaign(workspace, said).has_labels(gold):
+        return None
+    return error_maps(workspace, said, round_number - 1)
 
 
 def error_maps(workspace: Workspace, said: Sequence[Signals], n_rounds: int) -> tuple[ErrorMap, ...]:
@@ -247,7 +290,7 @@ def corpus_maps(workspace: Workspace, said: Sequence[Signals], n_rounds: int) ->
 def drawn_with(workspace: Workspace, n_rounds: int) -> FloatArray:
     """(N,) the inclusion probability of every drawn unit in the round that drew it, NaN elsewhere."""
     probability = np.full(len(workspace.units), np.nan)
-    for number in range(1, n_rounds + 1):
+    for number in stored.numbers(workspace, n_rounds):
         design = drawn_in(workspace, number)
         probability[design.drawn] = design.inclusion_probability[design.drawn]
     return probability

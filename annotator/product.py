@@ -11,7 +11,7 @@ from annotator import evidence
 from annotator.classifiers import in_the_loop
 from annotator.facets import facets, written
 from annotator.inference.rectify import Round, rectify
-from annotator.workspace import Workspace, gold
+from annotator.workspace import Workspace
 
 
 def labels(workspace: Workspace, n_rounds: int) -> pd.DataFrame:
@@ -53,8 +53,8 @@ def _predictions(workspace: Workspace, n_rounds: int) -> pd.DataFrame:
 
 
 def _gold(workspace: Workspace, n_rounds: int) -> pd.DataFrame:
-    rows = pd.concat([workspace.store.read_frame(gold(number)) for number in range(1, n_rounds + 1)])
-    by_unit = rows.set_index("unit_id").reindex(workspace.units["unit_id"])
+    rows = evidence.gold_rows(workspace, n_rounds).set_index("unit_id")
+    by_unit = rows.reindex(workspace.units["unit_id"])
     return by_unit.rename(columns={"label": "gold", "how": "gold_how"})[["gold", "gold_how"]]
 
 
@@ -67,10 +67,13 @@ def _rectified(workspace: Workspace, rounds: list[list[Round]], n_rounds: int) -
 
 
 def _inclusion_history(rounds: list[Round]) -> pd.DataFrame:
-    """The round that drew a unit (missing if none), and its probability in each round it was eligible for."""
+    """The round that drew a unit (missing if none), and its probability in each round it was eligible for.
+
+    Units coded before the study have the round 0.
+    """
     drawn_in = np.sum([each.number * each.drawn for each in rounds], axis=0)
     frame = pd.DataFrame({"round": drawn_in}).astype("Int64")
-    frame["round"] = frame["round"].mask(drawn_in == 0)
+    frame["round"] = frame["round"].mask(~(rounds[-1].known | rounds[-1].drawn))
     for each in rounds:
         frame[f"inclusion_probability_{each.number:03d}"] = each.inclusion_probability
     return frame

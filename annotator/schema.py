@@ -104,6 +104,14 @@ NONRESPONSE = pa.schema(
     ]
 )
 
+DISAGREEMENTS = pa.schema(
+    [("unit_id", pa.string()), ("task_id", pa.int64()), ("position", pa.int32()), ("given", pa.string())]
+)
+
+ADJUDICATIONS = CODES
+
+UNADJUDICATED = pa.schema([("unit_id", pa.string()), ("reason", pa.string())])
+
 GOLD = pa.schema([("unit_id", pa.string()), ("label", pa.string()), ("how", pa.string())])
 
 ESTIMATES = pa.schema(
@@ -170,6 +178,44 @@ SIMULATION = pa.schema(
         ("core_seconds", pa.float64()),
     ]
 )
+
+SCORES = pa.schema(
+    [
+        ("classifier", pa.string()),
+        ("code", pa.string()),
+        ("metric", pa.string()),
+        ("mean", pa.float64()),
+        ("sd", pa.float64()),
+    ]
+)
+
+SCORE_INTERVALS = pa.schema(
+    [
+        ("classifier", pa.string()),
+        ("texts", pa.string()),
+        ("metric", pa.string()),
+        ("code", pa.string()),
+        ("estimate", pa.float64()),
+        ("ci_low", pa.float64()),
+        ("ci_high", pa.float64()),
+        ("n", pa.int64()),
+    ]
+)
+
+CONFUSION = pa.schema(
+    [
+        ("classifier", pa.string()),
+        ("code", pa.string()),
+        ("gold", pa.string()),
+        ("predicted", pa.string()),
+        ("n", pa.int64()),
+        ("share", pa.float64()),
+    ]
+)
+
+LEARNING_CURVE = SCORES.insert(1, pa.field("n_labels", pa.int64()))
+
+SEARCHED_SETTINGS = pa.schema([("classifier", pa.string()), ("fold", pa.int32()), ("settings", pa.string())])
 
 
 MODEL_DECISION = pa.schema(

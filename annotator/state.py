@@ -3,20 +3,24 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from annotator.adoption import stored
 from annotator.budget import coded
 from annotator.classifiers import in_the_loop
-from annotator.stages import canary, label, publish, rectify
+from annotator.stages import adopt, canary, label, publish, rectify
 from annotator.stages.collect import outstanding
+from annotator.stages.disagreement import undecided
 from annotator.stopping import is_narrow_enough
 from annotator.workspace import CORPUS, Workspace, codes, gold, ledger, tasks
 
 StageName = Literal[
     "ingest",
     "label",
+    "adopt",
     "canary",
     "open_round",
     "send",
     "collect",
+    "adjudicate",
     "close_round",
     "rectify",
     "publish",
@@ -38,11 +42,12 @@ class Step:
 
 
 def next_step(workspace: Workspace) -> Step:
-    """The first stage whose files are not there yet; `collect` as long as coders are at work."""
-    if not workspace.store.exists(CORPUS):
-        return Step("ingest")
-    if label.pending(workspace):
-        return Step("label")
+    """The first stage whose files are not there yet; `collect` as long as coders are at work.
+
+    `adjudicate` comes when all of them have answered, as long as a disagreement is open.
+    """
+    if before := _due_before_rounds(workspace):
+        return Step(before)
     closed = n_closed_rounds(workspace)
     if due := _due_after_round(workspace, closed):
         return due
@@ -62,6 +67,14 @@ def _due_after_round(workspace: Workspace, closed: int) -> Step | None:
     return None
 
 
+def _due_before_rounds(workspace: Workspace) -> StageName | None:
+    if not workspace.store.exists(CORPUS):
+        return "ingest"
+    if label.pending(workspace):
+        return "label"
+    return "adopt" if adopt.due(workspace) else None
+
+
 def n_closed_rounds(workspace: Workspace) -> int:
     """How many rounds have their gold."""
     number = 0
@@ -78,7 +91,7 @@ def reason_to_end(workspace: Workspace, n_closed: int) -> str | None:
     if n_closed and is_narrow_enough(workspace, n_closed):
         return f"the interval of '{design.stop.estimand}' is narrow enough" if design.stop else None
     n_coded = sum(coded(workspace, n_closed))
-    if n_coded >= len(workspace.units):
+    if n_coded + stored.n_counted(workspace) >= len(workspace.units):
         return "every unit of the corpus is coded"
     if n_coded >= design.budget:
         return f"the budget of {design.budget:,} codes is spent"
@@ -91,5 +104,5 @@ def _due_in_open_round(workspace: Workspace, number: int) -> Step:
     if not workspace.store.exists(tasks(number)):
         return Step("send", number)
     if workspace.store.exists(codes(number)) and outstanding(workspace, number).empty:
-        return Step("close_round", number)
+        return Step("adjudicate" if undecided(workspace, number) else "close_round", number)
     return Step("collect", number)

@@ -7,21 +7,24 @@ from typing import Any
 import pandas as pd
 
 from annotator import schema
+from annotator.adoption import stored
 from annotator.classifiers import in_the_loop
-from annotator.coding.effort import effort, median_seconds
+from annotator.coding.effort import effort, seconds_a_code
 from annotator.labeling.build import spent
 from annotator.machines import Machine, OpenAIMachine
 from annotator.stages import batch, canary
 from annotator.stages.collect import outstanding, stored_codes
+from annotator.stages.disagreement import decided, disagreeing
 from annotator.state import Step, n_closed_rounds, next_step, reason_to_end
-from annotator.workspace import CORPUS, ESTIMATES, Workspace, ledger, shard, tasks
+from annotator.workspace import CORPUS, ESTIMATES, Workspace, disagreements, ledger, shard, tasks
 
 
 @dataclass(frozen=True)
 class RoundStatus:
     """One opened round: how many units were drawn, how many have all the codes they need, what is left.
 
-    ``n_codes_left`` counts a unit that two people are to code and nobody has coded twice.
+    ``n_codes_left`` counts a unit that two people are to code and nobody has coded twice. Disagreements
+    are counted only where they are adjudicated.
     """
 
     number: int
@@ -29,6 +32,8 @@ class RoundStatus:
     n_coded: int
     is_closed: bool
     n_codes_left: int
+    n_disagreements: int = 0
+    n_adjudicated: int = 0
 
 
 @dataclass(frozen=True)
@@ -46,8 +51,10 @@ class Status:
     models: pd.DataFrame
     batches: tuple[str, ...]
     coding_address: str | None
+    adjudication_address: str | None
     ended_because: str | None
     hours_left: float | None
+    adopted: tuple[dict[str, Any], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """For scripts."""
@@ -64,8 +71,10 @@ class Status:
             "models": self.models.to_dict("records"),
             "batches": list(self.batches),
             "coding_address": self.coding_address,
+            "adjudication_address": self.adjudication_address,
             "ended_because": self.ended_because,
             "hours_left": self.hours_left,
+            "adopted": list(self.adopted),
         }
 
 
@@ -87,8 +96,10 @@ def status(workspace: Workspace) -> Status:
         models=in_the_loop.overview(workspace),
         batches=tuple(batch.waiting(workspace)) if step.stage == "label" else (),
         coding_address=coding_address(workspace, opened),
+        adjudication_address=adjudication_address(workspace, opened),
         ended_because=reason_to_end(workspace, n_closed_rounds(workspace)) if step.stage == "done" else None,
         hours_left=_hours(codes, sum(each.n_codes_left for each in rounds)),
+        adopted=tuple(stored.sources(workspace)),
     )
 
 
@@ -116,7 +127,15 @@ def _round(workspace: Workspace, number: int) -> RoundStatus:
         return RoundStatus(number, n_drawn, 0, is_closed, n_codes_left=n_drawn)
     waiting = outstanding(workspace, number)
     n_codes_left = int((waiting["need"] - waiting["have"]).sum())
-    return RoundStatus(number, n_drawn, n_drawn - len(waiting), is_closed, n_codes_left)
+    return RoundStatus(
+        number,
+        n_drawn,
+        n_drawn - len(waiting),
+        is_closed,
+        n_codes_left,
+        n_disagreements=len(disagreeing(workspace, number)),
+        n_adjudicated=len(decided(workspace, number)),
+    )
 
 
 def _codes(workspace: Workspace, opened: int) -> pd.DataFrame:
@@ -127,8 +146,8 @@ def _codes(workspace: Workspace, opened: int) -> pd.DataFrame:
 
 
 def _hours(codes: pd.DataFrame, n_codes_left: int) -> float | None:
-    """How long the codes that are left take at the coders' median pace; None where no pace is known."""
-    seconds = median_seconds(codes["lead_time"])
+    """How long the codes that are left take at the coders' pace; None where no pace is known."""
+    seconds = seconds_a_code(codes)
     return None if math.isnan(seconds) else n_codes_left * seconds / 3600.0
 
 
@@ -176,5 +195,13 @@ def _machine(workspace: Workspace, machine: Machine, again: pd.DataFrame) -> dic
 
 def coding_address(workspace: Workspace, round_number: int) -> str | None:
     """Where the coders of a round go, if it has been sent and people have to go somewhere."""
-    path = tasks(round_number)
+    return _address(workspace, tasks(round_number))
+
+
+def adjudication_address(workspace: Workspace, round_number: int) -> str | None:
+    """Where the adjudicator of a round goes, once a disagreement has been sent."""
+    return _address(workspace, disagreements(round_number))
+
+
+def _address(workspace: Workspace, path: str) -> str | None:
     return workspace.store.metadata(path)["address"] or None if workspace.store.exists(path) else None

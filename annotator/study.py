@@ -9,13 +9,16 @@ from pydantic import (
     Field,
     PrivateAttr,
     StringConstraints,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
+from annotator.adoption.section import AdoptedCodes, refuse_unfit
 from annotator.classifiers.section import Model
 from annotator.codebook import Codebook
-from annotator.coders import Coding
+from annotator.coders import Coding, LabelStudioCoding
 from annotator.labeling.orders import n_orders
 from annotator.machines import Elicited, LexiconMachine, Machine, TransformersMachine
 from annotator.questions import LABEL, AgreementAsked, Asked, EstimandAsked, MeanAsked, RegressionAsked
@@ -28,9 +31,13 @@ class Corpus(Section):
 
     path: Annotated[str, StringConstraints(min_length=1)]
     id: Column | None = None
-    text: Column | tuple[Column, Column] = Field(description="a column, or two columns for text pairs")
     image: Column | None = Field(
         None, description="a column of image files or addresses, seen beside the text"
+    )
+    text: Column | tuple[Column, Column] | None = Field(
+        None,
+        description="a column, or two columns for text pairs; none where the image is all",
+        validate_default=True,
     )
     covariates: tuple[Column, ...] = ()
     cluster: Column | None = Field(None, description="what a superpopulation is a sample of")
@@ -40,8 +47,15 @@ class Corpus(Section):
 
     @property
     def text_columns(self) -> tuple[str, ...]:
-        """The text column or columns."""
-        return (self.text,) if isinstance(self.text, str) else self.text
+        """The text column or columns; none where units are images alone."""
+        return (self.text,) if isinstance(self.text, str) else self.text or ()
+
+    @field_validator("text")
+    @classmethod
+    def _units_have_content(cls, text: Any, info: ValidationInfo) -> Any:
+        if text is None and info.data.get("image") is None:
+            raise PydanticCustomError("missing", "Field required")
+        return text
 
     @model_validator(mode="after")
     def _covariates_are_distinct(self) -> Self:
@@ -107,6 +121,7 @@ class Study(Section):
     codebook: Codebook
     machine: Annotated[tuple[Machine, ...], Field(min_length=1)]
     coding: Coding
+    adopted: tuple[AdoptedCodes, ...] = Field((), description="human codes from before the study")
     design: Design
     runner: Runner = Field(default_factory=Runner)
     estimands: Annotated[tuple[EstimandAsked, ...], Field(min_length=1)] = (
@@ -135,6 +150,10 @@ class Study(Section):
             raise ValueError(
                 f"design.stop.estimand names '{stop.estimand}', which is not among the estimands"
             )
+        is_label_studio = isinstance(self.coding, LabelStudioCoding)
+        refuse_unfit(self.adopted, self.codebook, has_label_studio=is_label_studio)
+        if self.model and self.corpus.text is None:
+            raise ValueError("`model` is trained on texts, and corpus.text names none")
         for machine in self.machine:
             self._refuse_unfit(machine)
         for asked in self.estimands:
@@ -143,7 +162,9 @@ class Study(Section):
         return self
 
     def _refuse_unfit(self, machine: Machine) -> None:
-        """Raise ValueError for a machine section that the codebook does not go with."""
+        """Raise ValueError for a machine section that the corpus or the codebook does not go with."""
+        if self.corpus.text is None and isinstance(machine, TransformersMachine | LexiconMachine):
+            raise ValueError(f"machine annotator '{machine.name}' reads texts, and corpus.text names none")
         names = self.codebook.names
         if isinstance(machine, Elicited) and machine.shuffles > n_orders(len(names)):
             raise ValueError(

@@ -9,9 +9,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from annotator import yaml_source
+from annotator.adoption.section import AdoptedCodes
 from annotator.classifiers.section import Model
 from annotator.codebook import Code, Codebook
-from annotator.coders import LabelStudioCoding, ReplayCoding
+from annotator.coders import Gold, LabelStudioCoding, Overlap, ReplayCoding
 from annotator.errors import StudyError
 from annotator.machines import (
     FewShot,
@@ -180,7 +181,10 @@ def _keys_at(location: tuple[int | str, ...]) -> list[str]:
         **{("machine", kind, "few_shot"): FewShot for kind in ("openai", "transformers")},
         **{("machine", kind, "translate"): Translate for kind in ("openai", "transformers", "lexicon")},
         ("coding", "label_studio"): LabelStudioCoding,
+        **{("coding", kind, "overlap"): Overlap for kind in ("label_studio", "replay")},
         ("coding", "replay"): ReplayCoding,
+        **{("coding", kind, "gold"): Gold for kind in ("label_studio", "replay")},
+        ("adopted",): AdoptedCodes,
         ("design",): Design,
         ("design", "stop"): Stop,
         ("design", "training"): Training,

@@ -26,6 +26,7 @@ RELIABILITY = "reliability.parquet"
 REPORT = "report.html"
 SIMULATION = "simulation.parquet"
 SIMULATION_FIGURE = "simulation.svg"
+ADOPTED = 0  # the number under which codes from before the study are kept among the rounds
 SHARD_SIZE = 500  # units in one part of a machine annotator's labels: what a crash can cost to redo
 ROW_GROUP = 10 * SHARD_SIZE  # units of the corpus that are read together while machines label
 
@@ -70,9 +71,34 @@ def nonresponse(round_number: int) -> str:
     return f"rounds/{round_number:03d}/nonresponse.parquet"
 
 
+def disagreements(round_number: int) -> str:
+    """The units whose coders disagree, and which task of the adjudication stands for which."""
+    return f"rounds/{round_number:03d}/disagreements.parquet"
+
+
+def adjudications(round_number: int) -> str:
+    """What the adjudicator said."""
+    return f"rounds/{round_number:03d}/adjudications.parquet"
+
+
+def adjudication_changes(round_number: int) -> str:
+    """What the adjudicator said before changing it."""
+    return f"rounds/{round_number:03d}/adjudication_changes.parquet"
+
+
+def unadjudicated(round_number: int) -> str:
+    """The disagreements that were no longer waited for."""
+    return f"rounds/{round_number:03d}/unadjudicated.parquet"
+
+
 def gold(round_number: int) -> str:
     """The one human code of each drawn unit."""
     return f"rounds/{round_number:03d}/gold.parquet"
+
+
+def taught(round_number: int) -> str:
+    """Human labels that only maps and classifiers learn from, as their sampling is unknown."""
+    return f"rounds/{round_number:03d}/taught.parquet"
 
 
 def posteriors(round_number: int) -> str:

@@ -78,6 +78,16 @@ def sending(found: services.Services, client: Client, texts: list[str]) -> tuple
     return raw, ours
 
 
+def overlapping(found: services.Services, texts: list[str]) -> tuple[float, float]:
+    """Seconds of sending with every task coded once, and with 15 % of them coded by two people."""
+    pairs = []
+    for doubled in (0, round(0.15 * len(texts))):
+        service = new_service(found)
+        tasks = [Task(f"u{i}", text, 2 if i < doubled else 1) for i, text in enumerate(texts)]
+        pairs.append(timed(lambda: service.send(1, tasks))[0])  # noqa: B023
+    return pairs[0], pairs[1]
+
+
 def collecting(
     found: services.Services, client: Client, texts: list[str], n_codes: int
 ) -> list[tuple[float, float]]:
@@ -123,6 +133,7 @@ def main() -> None:
         client = Client(found.label_studio_url, TokenAuth(found.credentials().token))
         sending(found, client, texts[:100])  # the first requests after a start are slow
         show(f"sending {args.tasks:,} tasks", [sending(found, client, texts) for _ in range(3)])
+        show("sending 1,000 tasks, 15 % of them doubled", [overlapping(found, texts[:1000])])
         show(
             f"collecting {args.codes:,} new codes of {args.tasks:,} tasks",
             collecting(found, client, texts, args.codes),

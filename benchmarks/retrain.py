@@ -60,7 +60,7 @@ def trial(data: pd.DataFrame, campaign: Campaign, budget: int, kind: str | None,
     codes = (data["human"] != "polite").to_numpy(dtype=np.int64)
     learn = Retraining(data["text"].tolist(), partial(make, kind, CODES)) if kind else None
     started, rng = time.process_time(), np.random.default_rng([1, budget, seed])
-    played = play(campaign, [codes], spread(budget, N_ROUNDS), rng, learn)
+    played = play(campaign, [codes], spread(budget, N_ROUNDS), rng, learn=learn)
     rows = campaign_estimates(campaign, played.rounds, played.gold, Question(CODES.codes, LEVEL), ["rounds"])
     row = next(row for row in rows if row.label == "impolite")
     promoted = tuple(each.is_better for each in learn.comparisons) if learn else ()

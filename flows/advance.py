@@ -16,6 +16,8 @@ from annotator.advance import is_waiting
 from annotator.errors import BusyError
 from annotator.state import StageName, Step, next_step
 from annotator.workspace import Workspace
+from flows.adjudicate import adjudicate
+from flows.adopt import adopt
 from flows.canary import canary
 from flows.close_round import close_round
 from flows.collect import collect
@@ -32,10 +34,12 @@ from flows.send import send
 STAGES: dict[StageName, Callable[[Path], str]] = {
     "ingest": ingest,
     "label": label,
+    "adopt": adopt,
     "canary": canary,
     "open_round": open_round,
     "send": send,
     "collect": collect,
+    "adjudicate": adjudicate,
     "close_round": close_round,
     "rectify": rectify,
     "publish": publish,
@@ -44,7 +48,7 @@ STAGES: dict[StageName, Callable[[Path], str]] = {
 
 
 def _waiting(step: Step, message: str) -> str:
-    return f"waiting for people: {message}" if step.stage == "collect" else message
+    return f"waiting for people: {message}" if step.stage in {"collect", "adjudicate"} else message
 
 
 @flow(name="advance", flow_run_name=by_study)

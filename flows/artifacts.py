@@ -1,6 +1,7 @@
 """What the Prefect page shows of a study: tables, progress, links. Nothing here is a source of truth."""
 
 import re
+from collections.abc import Sequence
 from typing import cast
 from uuid import UUID
 
@@ -13,9 +14,10 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 
+from annotator.adoption import stored
 from annotator.progress import Progress
 from annotator.state import Step
-from annotator.status import coding_address, latest_estimates, machines, status
+from annotator.status import adjudication_address, coding_address, latest_estimates, machines, status
 from annotator.workspace import REPORT, Workspace, ledger, tasks
 
 
@@ -27,6 +29,11 @@ def key(workspace: Workspace, what: str) -> str:
 def labelling_progress(workspace: Workspace, annotator: str) -> Progress:
     """A bar that follows one machine annotator."""
     return _bar(key(workspace, f"labelling-{annotator}"), f"Units labelled by {annotator}")
+
+
+def prediction_progress(workspace: Workspace, parts: Sequence[int]) -> Progress:
+    """A bar that follows some parts of a prediction."""
+    return _bar(key(workspace, "predicting"), f"Parts predicted, from {parts[0]} on")
 
 
 def retraining_progress(workspace: Workspace, step: Step) -> Progress:
@@ -73,6 +80,12 @@ def asked_again(workspace: Workspace) -> None:
     )
 
 
+def adopted(workspace: Workspace) -> None:
+    """What became of the codes from before the study."""
+    rows = pd.DataFrame(stored.sources(workspace)).drop(columns=["coders", "words", "labels"])
+    _table(rows, key(workspace, "adopted"), "Codes from before the study: what entered it, and what did not")
+
+
 def opened_round(workspace: Workspace, step: Step) -> None:
     """What was drawn and why."""
     path = ledger(step.round_number)
@@ -101,6 +114,18 @@ def coding_link(workspace: Workspace, step: Step) -> None:
             link_text=f"Code round {step.round_number} in Label Studio",
             key=key(workspace, "coding"),
             description=f"Coding of {workspace.study.name}",
+        )
+
+
+def adjudication_link(workspace: Workspace, step: Step) -> None:
+    """Where the adjudicator goes."""
+    address = adjudication_address(workspace, step.round_number)
+    if address:
+        create_link_artifact(
+            link=address,
+            link_text=f"Adjudicate round {step.round_number} in Label Studio",
+            key=key(workspace, "adjudication"),
+            description=f"Adjudication of {workspace.study.name}",
         )
 
 

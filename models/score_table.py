@@ -42,6 +42,12 @@ def score_table(
     return table[["classifier", "code", "metric", "mean", "sd"]]
 
 
+def every_score(results: Mapping[str, CrossValidation]) -> pd.DataFrame:
+    """All figures there are, of all codes together and of each, in the columns of `score_table`."""
+    parts = [result.summary().assign(classifier=name) for name, result in results.items()]
+    return pd.concat(parts, ignore_index=True)[["classifier", "code", "metric", "mean", "sd"]]
+
+
 def to_markdown(table: pd.DataFrame, digits: int = 3) -> str:
     """The table in Markdown, the best mean of each column in bold.
 

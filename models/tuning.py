@@ -14,6 +14,7 @@ from optuna.trial import TrialState
 
 from models.arrays import FloatArray, IntArray
 from models.classifier import Classifier
+from models.cross_validation import CrossValidation
 from models.encoder import EncoderClassifier
 from models.encoder_training import OnEpoch
 from models.errors import CannotFitError
@@ -23,6 +24,9 @@ from models.kinds import make
 from models.label_map import LabelMap, Text
 from models.metrics import scores
 from models.search_space import Space
+
+OnTrial = Callable[[int, int], None]
+"""Called with how many trials are done, of how many."""
 
 EPOCHS = 1000  # more than any fit has, so that epochs of different folds are different steps
 WARM_TRIALS = 5
@@ -85,12 +89,14 @@ def tune(
     weights: FloatArray | None = None,
     *,
     storage: Path | None = None,
+    on_trial: OnTrial | None = None,
 ) -> Tuned:
     """Try settings, chosen by a tree-structured Parzen estimator, and keep those with the smallest log loss.
 
     Every trial is judged on the same folds and with the same seed. One that does worse than the median of
     those before, by its epochs (encoder) or its folds, is cut short. With a ``storage``, an SQLite file, a
     search that was interrupted goes on where it was, to the same end; one search at a time may use it.
+    ``on_trial`` is told after every trial.
 
     Raises
     ------
@@ -116,6 +122,8 @@ def tune(
             seed = np.random.SeedSequence([search.seed, done]).generate_state(1)[0]
             study.sampler = optuna.samplers.TPESampler(seed=int(seed), n_startup_trials=WARM_TRIALS)
             study.optimize(objective, n_trials=1)
+            if on_trial is not None:
+                on_trial(done + 1, search.n_trials)
         if not study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
             raise CannotFitError(f"none of the settings that were tried can be fitted: {_reasons(study)}")
         table = study.trials_dataframe(attrs=("number", "value", "params", "state"))
@@ -123,16 +131,13 @@ def tune(
 
 
 @dataclass(frozen=True)
-class NestedCrossValidation:
+class NestedCrossValidation(CrossValidation):
     """What classifiers, each tuned without the fold it predicts, said of that fold.
 
-    ``probability`` (n, K), ``fold`` (n,), ``settings`` one a fold, and ``by_fold`` as of a `CrossValidation`.
+    ``settings`` has the best ones of each fold.
     """
 
-    probability: FloatArray
-    fold: IntArray
     settings: list[dict[str, Any]]
-    by_fold: pd.DataFrame
 
 
 def nested_cross_validate(
@@ -144,6 +149,7 @@ def nested_cross_validate(
     rng: np.random.Generator,
     n_folds: int = 5,
     storage: Path | None = None,
+    on_trial: OnTrial | None = None,
 ) -> NestedCrossValidation:
     """Tune on all folds but one, fit with the best settings there, and predict that one, in turn.
 
@@ -157,17 +163,24 @@ def nested_cross_validate(
         storage.mkdir(parents=True, exist_ok=True)
     probability = np.empty((len(texts), search.label_map.n_codes))
     chosen, rows = [], []
+
+    def tell(j: int) -> OnTrial | None:
+        if on_trial is None:
+            return None
+        return lambda done, total: on_trial(j * total + done, n_folds * total)
+
     for j, child in enumerate(rng.spawn(n_folds)):
         fitting, held = np.flatnonzero(fold != j), np.flatnonzero(fold == j)
         part = [texts[i] for i in fitting]
         file = None if storage is None else storage / f"fold-{j}.sqlite"
-        best = tune(search, part, labels[fitting], weights[fitting], storage=file).settings
+        tuned = tune(search, part, labels[fitting], weights[fitting], storage=file, on_trial=tell(j))
+        best = tuned.settings
         fitted = search.classifier(best).fit(part, labels[fitting], weights[fitting], child)
         probability[held] = fitted.predict_proba([texts[i] for i in held])
         found = scores(search.label_map, labels[held], probability[held], weights[held])
         rows += [{"fold": j, "metric": name, "code": code, "value": v} for (name, code), v in found.items()]
         chosen.append(best)
-    return NestedCrossValidation(probability, fold, chosen, pd.DataFrame(rows))
+    return NestedCrossValidation(search.label_map, fold, probability, pd.DataFrame(rows), chosen)
 
 
 def _objective(search: Search, given: Examples) -> Callable[[optuna.Trial], float]:

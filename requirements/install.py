@@ -26,6 +26,8 @@ def main() -> None:
     pip = pip_settings(binaries)
     environment = {**uv_settings(pip), **os.environ}
     install = [str(binaries / "uv"), "pip", "install", "--python", str(binaries / "python")]
+    if os.environ.get("PYTHONDONTWRITEBYTECODE"):  # else each start compiles all it imports
+        install.append("--compile-bytecode")
     if pip.get("no-index", "").lower() in ("1", "true", "yes", "on"):
         install.append("--no-index")
     if arguments.torch_index:

@@ -1,29 +1,73 @@
 """`annotator evaluate`: how good classifiers are on texts they have not seen, as figures of the corpus."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from annotator import label_sets
-from annotator.classifiers.coded_texts import CodedTexts, coded_texts, encoded, label_map
-from annotator.classifiers.section import Model
-from annotator.classifiers.train import explained, models_folder, new_classifier
+from annotator.classifiers import evaluation_files
+from annotator.classifiers.candidates import Candidate, candidates
+from annotator.classifiers.coded_texts import CodedTexts, coded_texts
 from annotator.errors import StudyError
 from annotator.progress import Progress, silent
 from annotator.seeds import generator
 from annotator.state import n_closed_rounds
 from annotator.workspace import Workspace
-from models import plots, score_table
-from models.classifier import Classifier
-from models.cross_validation import CrossValidation, cross_validate
-from models.errors import CannotFitError
+from models.cross_validation import CrossValidation, cross_validate, learning_curve
 from models.evaluation import RESAMPLES
 from models.evaluation import evaluate as with_intervals
-from models.given import GivenPredictions
+from models.score_table import score_table
+from models.tuning import nested_cross_validate
 
-BASELINES = ("majority", "count_logistic", "tfidf_logistic", "linear_svm", "random_forest", "vader")
+FEWEST_LABELS = 25  # the first point of a learning curve; every next one has twice as many
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is evaluated, and how.
+
+    Attributes
+    ----------
+    kinds : sequence of str
+        Classifiers and machine annotators; none means the baselines, the study's model and every annotator.
+    n_folds, n_resamples : int
+        Of the cross-validation, and of each interval.
+    low_agreement : str
+        ``apart``: texts on which coders disagreed count, and intervals are also given without them and of
+        them alone. ``drop``: nothing is fitted on them or asked of them.
+    sample : int, optional
+        Only a random part of so many coded texts, stratified by code.
+    n_trials : int
+        Also search the settings of every kind, in each fold anew; 0 for not.
+    shots : sequence of int
+        Ask language models again, with so many examples of the other folds; 0 for none.
+    learning_curve : bool
+        Also against the number of labels.
+    """
+
+    kinds: Sequence[str] = ()
+    n_folds: int = 5
+    n_resamples: int = RESAMPLES
+    low_agreement: Literal["apart", "drop"] = "apart"
+    sample: int | None = None
+    n_trials: int = 0
+    shots: Sequence[int] = ()
+    learning_curve: bool = False
+
+    @property
+    def name(self) -> str:
+        """What tells results of these options from those of others; empty for all that there is."""
+        parts = [
+            "+".join(self.kinds),
+            "agreed" if self.low_agreement == "drop" else "",
+            f"sample-{self.sample}" if self.sample else "",
+            f"tuned-{self.n_trials}" if self.n_trials else "",
+            f"shots-{'-'.join(map(str, sorted({*self.shots})))}" if self.shots else "",
+        ]
+        return "-".join(part for part in parts if part)
 
 
 @dataclass(frozen=True)
@@ -33,9 +77,11 @@ class Evaluation:
     Attributes
     ----------
     table : DataFrame
-        ``classifier, code, metric, mean, sd``: cross-validated, over folds.
+        ``classifier, code, metric, mean, sd``: cross-validated, over folds; the figures that papers print.
     intervals : DataFrame
         ``classifier, texts, metric, code, estimate, ci_low, ci_high, n``: of the out-of-fold predictions.
+    curve : DataFrame
+        ``classifier, n_labels, metric, code, mean, sd``; empty unless asked for.
     left_out : dict
         Classifiers that these codes do not bear, and why.
     folder : str
@@ -44,133 +90,131 @@ class Evaluation:
 
     table: pd.DataFrame
     intervals: pd.DataFrame
+    curve: pd.DataFrame
     left_out: dict[str, str]
     folder: str
 
 
-def evaluate(
-    workspace: Workspace,
-    kinds: Sequence[str] | None = None,
-    *,
-    n_folds: int = 5,
-    n_resamples: int = RESAMPLES,
-    progress: Progress = silent,
-) -> Evaluation:
+@dataclass(frozen=True)
+class _Found:
+    """What the cross-validations brought, by classifier."""
+
+    results: dict[str, CrossValidation] = field(default_factory=dict)
+    curves: dict[str, pd.DataFrame] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+def evaluate(workspace: Workspace, options: Options | None = None, progress: Progress = silent) -> Evaluation:
     """Cross-validate classifiers and machine annotators on the gold so far; write tables and pictures.
 
-    By default the baselines, the study's own model, and every machine annotator. Weights of one over the
-    inclusion probability make the figures those of the corpus. Raises StudyError where there is nothing to
-    evaluate on.
+    Weights of one over the inclusion probability make the figures those of the corpus. A search that was
+    interrupted goes on where it was; replies that were paid for are not asked for again.
+
+    Raises StudyError where there is nothing to evaluate on, ServiceError where an endpoint does not answer.
     """
-    given = coded_texts(workspace)
-    wanted = list(_classifiers(workspace, kinds, given))
-    results: dict[str, CrossValidation] = {}
-    left_out: dict[str, str] = {}
-    for done, (name, make_one) in enumerate(wanted):
-        progress(done, len(wanted), f"evaluating {name}")
+    options = options or Options()
+    given = _chosen(workspace, options)
+    wanted = list(candidates(workspace, given, options.kinds, n_trials=options.n_trials, shots=options.shots))
+    found = _Found()
+    for done, candidate in enumerate(wanted):
+        progress(done, len(wanted), "evaluating")
         try:
-            results[name] = cross_validate(
-                make_one,
-                given.texts,
-                given.labels,
-                rng=generator(workspace.study, n_closed_rounds(workspace), "evaluate"),
-                weights=given.weights,
-                n_folds=n_folds,
-            )
-        except (CannotFitError, ValueError) as error:
-            left_out[name] = str(error)
+            found.results[candidate.name] = _cross_validated(workspace, given, candidate, options, progress)
+        except ValueError as error:
+            found.left_out[candidate.name] = str(error)
+            continue
+        if options.learning_curve and candidate.search is None and not candidate.asks:
+            progress(done, len(wanted), "learning curves")
+            try:
+                found.curves[candidate.name] = _curve(workspace, given, candidate, options)
+            except ValueError as error:
+                found.left_out[f"{candidate.name}, learning curve"] = str(error)
     progress(len(wanted), len(wanted), "evaluating")
-    if not results:
-        raise StudyError(f"no classifier can be evaluated on these codes: {next(iter(left_out.values()))}")
-    table = _intervals(workspace, given, results, n_resamples)
-    return _written(workspace, given, results, table, left_out)
+    if not found.results:
+        why = next(iter(found.left_out.values()), "none was asked for")
+        raise StudyError(f"no classifier can be evaluated on these codes: {why}")
+    return _written(workspace, given, found, options)
 
 
-def _classifiers(
-    workspace: Workspace, kinds: Sequence[str] | None, given: CodedTexts
-) -> Iterator[tuple[str, "_Maker"]]:
-    own = workspace.study.model or Model()
-    for kind in kinds or dict.fromkeys((*BASELINES, own.kind)):
-        model = own if kind == own.kind else Model.model_validate({"kind": kind})
-        yield kind, _Maker(workspace, model)
-    for machine in [] if kinds else workspace.study.machine:
-        yield machine.name, _Maker(workspace, _machine(workspace, machine.name, given))
+def _chosen(workspace: Workspace, options: Options) -> CodedTexts:
+    given = coded_texts(workspace)
+    if options.low_agreement == "drop":
+        given = given.agreed()
+    if options.sample is not None:
+        given = given.sampled(options.sample, _rng(workspace, "evaluation sample"))
+    return given
 
 
-@dataclass(frozen=True)
-class _Maker:
-    """Makes a classifier that has learnt nothing; a machine annotator is what it said."""
-
-    workspace: Workspace
-    what: Model | Classifier
-
-    def __call__(self) -> Classifier:
-        return new_classifier(self.workspace, self.what) if isinstance(self.what, Model) else self.what
-
-
-def _machine(workspace: Workspace, name: str, given: CodedTexts) -> Classifier:
-    said = workspace.machine_labels(name)
-    labels, confidence = said["label"].iloc[given.rows], said["confidence"].to_numpy(dtype=float)[given.rows]
-    failed, codes = labels.isna().to_numpy(), label_map(workspace)
-    numbers = encoded(
-        workspace, labels.fillna(label_sets.NONE if codes.is_multilabel else codes.codes[0]).tolist()
+def _cross_validated(
+    workspace: Workspace, given: CodedTexts, candidate: Candidate, options: Options, progress: Progress
+) -> CrossValidation:
+    rng = _rng(workspace, "evaluate")  # the same folds for all
+    if candidate.search is None:
+        return cross_validate(
+            candidate.make, given.texts, given.labels, rng=rng, weights=given.weights, n_folds=options.n_folds
+        )
+    rests_on = repr(
+        [replace(candidate.search, n_trials=0), options.n_folds, options.sample, options.low_agreement]
     )
-    numbers[failed] = -1
-    return GivenPredictions(
-        codes, given.texts, numbers, None if codes.is_multilabel else np.clip(confidence, 0.0, 1.0)
+    digest = hashlib.sha256(rests_on.encode()).hexdigest()[:16]
+    return nested_cross_validate(
+        candidate.search,
+        given.texts,
+        given.labels,
+        given.weights,
+        rng=rng,
+        n_folds=options.n_folds,
+        storage=workspace.folder
+        / f"nested-{n_closed_rounds(workspace):03d}-{candidate.search.kind}-{digest}",
+        on_trial=lambda done, total: progress(done, total, f"searching settings of {candidate.name}"),
     )
 
 
-def _intervals(
-    workspace: Workspace, given: CodedTexts, results: dict[str, CrossValidation], n_resamples: int
-) -> pd.DataFrame:
-    rng = generator(workspace.study, n_closed_rounds(workspace), "evaluation intervals")
-    found = pd.concat(
-        [
-            with_intervals(
-                result.label_map,
-                given.labels,
-                result.probability,
-                rng=rng,
-                weights=given.weights,
-                low_agreement=given.low_agreement,
-                level=workspace.study.confidence_level,
-                n_resamples=n_resamples,
-            ).assign(classifier=name)
-            for name, result in results.items()
-        ],
-        ignore_index=True,
+def _curve(workspace: Workspace, given: CodedTexts, candidate: Candidate, options: Options) -> pd.DataFrame:
+    n = len(given.texts)
+    doublings = int(np.log2(max(n / FEWEST_LABELS, 1)))
+    sizes = [FEWEST_LABELS * 2**power for power in range(doublings + 1)] + [n]
+    return learning_curve(
+        candidate.make,
+        given.texts,
+        given.labels,
+        sizes,
+        rng=_rng(workspace, "evaluate"),
+        weights=given.weights,
+        n_folds=options.n_folds,
     )
-    return found[["classifier", *(c for c in found.columns if c != "classifier")]]
 
 
-def _written(
-    workspace: Workspace,
-    given: CodedTexts,
-    results: dict[str, CrossValidation],
-    intervals: pd.DataFrame,
-    left_out: dict[str, str],
-) -> Evaluation:
-    table = score_table.score_table(results)
-    with explained():
-        folder = models_folder(workspace) / f"evaluation-{n_closed_rounds(workspace):03d}"
-    folder.mkdir(parents=True, exist_ok=True)
-    score_table.write_parquet(table, folder / "scores.parquet")
-    score_table.write_parquet(intervals, folder / "intervals.parquet")
-    (folder / "scores.md").write_text(score_table.to_markdown(table) + "\n", encoding="utf-8")
-    (folder / "scores.tex").write_text(score_table.to_latex(table) + "\n", encoding="utf-8")
-    for name, result in results.items():
-        for picture, draw in _PICTURES.items():
-            if picture == "confusion" and result.label_map.is_multilabel:
-                continue
-            svg = draw(result.label_map, given.labels, result.probability, given.weights)
-            (folder / f"{name}-{picture}.svg").write_text(svg, encoding="utf-8")
-    return Evaluation(table, intervals, left_out, str(folder))
+def _intervals(workspace: Workspace, given: CodedTexts, found: _Found, options: Options) -> pd.DataFrame:
+    rng = _rng(workspace, "evaluation intervals")
+    parts = [
+        with_intervals(
+            result.label_map,
+            given.labels,
+            result.probability,
+            rng=rng,
+            weights=given.weights,
+            low_agreement=given.low_agreement if given.low_agreement.any() else None,
+            level=workspace.study.confidence_level,
+            n_resamples=options.n_resamples,
+        ).assign(classifier=name)
+        for name, result in found.results.items()
+    ]
+    table = pd.concat(parts, ignore_index=True)
+    return table[["classifier", *(column for column in table.columns if column != "classifier")]]
 
 
-_PICTURES = {
-    "roc": plots.roc_curves,
-    "precision-recall": plots.precision_recall_curves,
-    "reliability": plots.reliability_diagram,
-    "confusion": plots.confusion_matrix,
-}
+def _written(workspace: Workspace, given: CodedTexts, found: _Found, options: Options) -> Evaluation:
+    intervals = _intervals(workspace, given, found, options)
+    parts = [curve.assign(classifier=name) for name, curve in found.curves.items()]
+    columns = ["classifier", "n_labels", "metric", "code", "mean", "sd"]
+    curve = pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+    name = "-".join(filter(None, [f"evaluation-{n_closed_rounds(workspace):03d}", options.name]))
+    writer = evaluation_files.Writer(workspace, name, given, found.results)
+    writer.tables(intervals, curve)
+    writer.pictures(found.curves)
+    return Evaluation(score_table(found.results), intervals, curve, found.left_out, writer.address)
+
+
+def _rng(workspace: Workspace, use: str) -> np.random.Generator:
+    return generator(workspace.study, n_closed_rounds(workspace), use)

@@ -1,15 +1,20 @@
 """From a study's ``coding`` section to the service where people code."""
 
 import os
+from dataclasses import replace
+from typing import Any
 
 from annotator import corpus, services
 from annotator.coders import LabelStudioCoding
 from annotator.coders import ReplayCoding as ReplaySection
 from annotator.coding.form import Form
+from annotator.coding.images import fetched
 from annotator.coding.label_studio import LabelStudio
+from annotator.coding.material import Material
 from annotator.coding.protocol import CodingService
-from annotator.coding.replay import ReplayCoding
+from annotator.coding.replay import ADJUDICATOR, ReplayCoding
 from annotator.errors import StudyError
+from annotator.labeling.images import Images
 from annotator.labeling.privacy import refuse_remote
 from annotator.study import Study
 from annotator.workspace import Workspace
@@ -22,11 +27,32 @@ def build(workspace: Workspace) -> CodingService:
     study = workspace.study
     match study.coding:
         case LabelStudioCoding() as section:
-            url, token = _address_and_token(study, section)
+            url, token = address_and_token(study, section)
             return LabelStudio(url, token, study.name, _form(study, section), study_id=workspace.study_id)
-        case ReplaySection(column=column):
-            rows = corpus.read(study, [column]).units
-            return ReplayCoding(dict(zip(rows["unit_id"], rows[column], strict=True)), study.codebook)
+        case ReplaySection(column=column, second=second):
+            return ReplayCoding(
+                _on_record(study, column),
+                study.codebook,
+                second=None if second is None else _on_record(study, second),
+            )
+
+
+def build_adjudication(workspace: Workspace) -> CodingService:
+    """Where the study's disagreements are adjudicated. Raises StudyError where it cannot be."""
+    study = workspace.study
+    match study.coding:
+        case LabelStudioCoding() as section:
+            url, token = address_and_token(study, section)
+            form = replace(_form(study, section), adjudicates=True, suggests=False)
+            return LabelStudio(url, token, study.name, form, study_id=workspace.study_id)
+        case ReplaySection(adjudicator=column):
+            codes = {} if column is None else _on_record(study, column)
+            return ReplayCoding(codes, study.codebook, coder=ADJUDICATOR)
+
+
+def _on_record(study: Study, column: str) -> dict[str, Any]:
+    rows = corpus.read(study, [column]).units
+    return dict(zip(rows["unit_id"], rows[column], strict=True))
 
 
 def _form(study: Study, section: LabelStudioCoding) -> Form:
@@ -38,10 +64,12 @@ def _form(study: Study, section: LabelStudioCoding) -> Form:
         break_after=section.break_after,
         daily_limit=section.daily_limit,
         suggests=section.shown > 0,
+        material=Material(study.corpus.text_columns, Images(study, fetched) if study.corpus.image else None),
     )
 
 
-def _address_and_token(study: Study, section: LabelStudioCoding) -> tuple[str, str]:
+def address_and_token(study: Study, section: LabelStudioCoding) -> tuple[str, str]:
+    """Where the study's Label Studio is and what opens it. Raises StudyError where one is not known."""
     local = services.find(study.folder)
     url = section.url or (local.label_studio_url if local else None)
     if url is None:

@@ -1,8 +1,9 @@
 """What a coder is shown and asked: the codebook, and what the study adds to it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from annotator.codebook import Codebook
+from annotator.coding.material import Material
 
 CANNOT_CODE = "cannot code: "
 """What the answer of a coder who can give no code starts with; the reason follows."""
@@ -27,6 +28,10 @@ class Form:
         Texts a coder should do a day at most.
     suggests : bool
         Whether some texts come with the label of a machine.
+    adjudicates : bool
+        Whether this is the page of an adjudicator, who sees what coders said, and not who.
+    material : Material
+        The parts of a unit: texts, image.
     """
 
     codebook: Codebook
@@ -36,3 +41,5 @@ class Form:
     break_after: int | None = None
     daily_limit: int | None = None
     suggests: bool = False
+    adjudicates: bool = False
+    material: Material = field(default_factory=Material)

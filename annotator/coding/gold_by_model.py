@@ -1,6 +1,6 @@
 """Gold by the model of Dawid and Skene: the likeliest code given who said what."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,8 @@ from annotator import label_sets, schema
 from annotator.codebook import Codebook
 from annotator.coding import gold_by_experts
 from annotator.coding.dawid_skene import dawid_skene
-from annotator.coding.ratings import Ratings, ratings
+from annotator.coding.disagreement import ADJUDICATED
+from annotator.coding.ratings import Ratings, label_ratings, ratings
 from annotator.coding.reliability.coefficient import MISSING
 from models.arrays import FloatArray, IntArray
 
@@ -31,13 +32,15 @@ def gold_by_model(
     *,
     experts: Sequence[str],
     rng: np.random.Generator,
+    adjudicated: Mapping[str, str] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Gold in the columns of ``schema.GOLD`` for the drawn units with a code, and probabilities behind it.
 
     ``codes`` are those of this round and all earlier ones: what a coder did there tells how that coder errs.
-    A unit on whose code the ``experts`` who coded it agree is known and keeps it (``expert``); every other
-    one gets its likeliest code (``dawid_skene``), by lot where several are equally likely. A multilabel
-    codebook is modelled code by code, and a code applies where its probability is above a half.
+    A unit on whose code the ``experts`` who coded it agree is known and keeps it (``expert``); so is one that
+    was ``adjudicated`` (unit to label, of all rounds). Every other one gets its likeliest code
+    (``dawid_skene``), by lot where several are equally likely. A multilabel codebook is modelled code by
+    code, and a code applies where its probability is above a half.
 
     The second frame holds ``unit_id`` and a probability for each code.
 
@@ -47,6 +50,8 @@ def gold_by_model(
     """
     found = ratings(codes, codebook)
     known = _known(codes, found, codebook, experts)
+    settled = _settled(found, adjudicated or {}, codebook)
+    known = np.where(settled[:, -1:] == 1, settled, known)
     probability = _probabilities(found, known, codebook)
     place = {unit: at for at, unit in enumerate(found.units)}
     lots = rng.random(len(drawn))
@@ -54,13 +59,26 @@ def gold_by_model(
     for unit, lot in zip(drawn, lots, strict=True):
         if unit in place:
             at = place[unit]
-            how = gold_by_experts.HOW if known[at, -1] else HOW
+            how = _how(bool(settled[at, -1]), bool(known[at, -1]))
             rows.append({"unit_id": unit, "label": _label(probability[at], codebook, lot), "how": how})
             kept.append(at)
     gold: pd.DataFrame = pa.Table.from_pylist(rows, schema=schema.GOLD).to_pandas()
     behind = pd.DataFrame(probability[kept], columns=list(codebook.names))
     behind.insert(0, "unit_id", gold["unit_id"])
     return gold, behind
+
+
+def _how(is_adjudicated: bool, is_known: bool) -> str:
+    if is_adjudicated:
+        return ADJUDICATED
+    return gold_by_experts.HOW if is_known else HOW
+
+
+def _settled(found: Ratings, adjudicated: Mapping[str, str], codebook: Codebook) -> IntArray:
+    """(n, K + 1) what an adjudicator decided, as `_known` has it of experts."""
+    labels = pd.Series([adjudicated.get(unit) for unit in found.units], dtype=object)
+    said = label_ratings(found.units, labels, codebook, ADJUDICATED)
+    return np.column_stack([said.carries[:, 0], said.given[:, 0]]).astype(np.int64)
 
 
 def _known(codes: pd.DataFrame, found: Ratings, codebook: Codebook, experts: Sequence[str]) -> IntArray:

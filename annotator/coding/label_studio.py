@@ -5,7 +5,6 @@ unless the study shows it, as a prediction that comes pre-selected. How many cod
 task's ``overlap``, which the labelling page does not show.
 """
 
-import json
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,19 +13,23 @@ from typing import Any
 import pandas as pd
 
 from annotator import label_sets
-from annotator.codebook import Codebook
+from annotator.coding.adjudication_page import GIVEN
 from annotator.coding.annotations import codes_of
 from annotator.coding.form import Form
 from annotator.coding.label_studio_client import Client, NotFoundError, TokenAuth
+from annotator.coding.label_studio_listing import Listing, changed_since, of_round
 from annotator.coding.label_studio_project import find_or_create
+from annotator.coding.label_studio_tasks import correction
 from annotator.coding.labeling_config import chosen
 from annotator.coding.protocol import Task, codes_frame, tasks_frame
 from annotator.errors import ServiceError
 
-_PAGE = 1000
-_TASK_FIELDS = "id,data,overlap,total_annotations,cancelled_annotations"
+_TASK_FIELDS = "id,data,overlap,total_annotations"
 # Named fields only: with every field the same list takes twenty times as long.
-_CODE_FIELDS = "id,data,annotations,completed_by,result,was_cancelled,updated_at,lead_time,parent_prediction"
+_CODE_FIELDS = (
+    "id,data,overlap,is_labeled,"
+    "annotations,completed_by,result,was_cancelled,updated_at,lead_time,parent_prediction"
+)
 
 
 class LabelStudio:
@@ -76,14 +79,16 @@ class LabelStudio:
         """Make sure that each unit has one task, in the order given. Raises ServiceError.
 
         Label Studio knows no idempotency key, so what is there is looked up first, what is missing is
-        imported in one call, and the count is checked afterwards. Surplus tasks (two imports at the same
-        moment) are removed unless somebody has coded them.
+        imported in one call (images in several), and the count is checked afterwards. Surplus tasks (two
+        imports at the same moment) are removed unless somebody has coded them.
         """
         rows = list(self._tasks_of(round_number))
         known = {row["data"]["unit_id"] for row in rows}
         missing = [task for task in tasks if task.unit_id not in known]
         if missing:
-            rows += self._import(round_number, missing)
+            self._refuse_other_page()
+            for lot in self._form.material.lots(missing):
+                rows += self._import(round_number, lot)
             if self._count(round_number) != len(rows):
                 rows = list(self._tasks_of(round_number))
         kept = self._one_each(rows)
@@ -93,6 +98,7 @@ class LabelStudio:
                 hint="Send again; if it happens again, look at the log of Label Studio.",
             )
         self._set_overlap({kept[task.unit_id]["id"]: int(task.overlap) for task in tasks}, kept)
+        self._renew_given(tasks, kept)
         return tasks_frame(
             {
                 "unit_id": task.unit_id,
@@ -110,7 +116,7 @@ class LabelStudio:
         """
         if tasks.empty or self._count(round_number) >= len(tasks):
             return []
-        there = {row["data"].get("unit_id") for row in self._tasks_of(round_number)}
+        there = {row["data"]["unit_id"] for row in self._tasks_of(round_number)}
         return [unit for unit in tasks["unit_id"] if unit not in there]
 
     def collect(self, tasks: pd.DataFrame, since: pd.Timestamp | None = None) -> pd.DataFrame:
@@ -118,19 +124,21 @@ class LabelStudio:
 
         Units are found by their id in the task's data, so a task that was made anew counts and a task
         that was deleted or stripped of its unit id gives no row. Costs one request a thousand tasks that have
-        been changed since then, or that are there from the first task of the round on.
+        been changed since then, or that are there from the first task of the round on, and one a task that
+        would not be offered to the coders it still needs (`correction`).
         """
         if tasks.empty:
             return codes_frame([])
         wanted = set(tasks["unit_id"])
-        changed = [] if since is None else [_filter("updated_at", "greater", _moment(since), "Datetime")]
+        changed = [] if since is None else changed_since(since)
         first = int(tasks["task_id"].min())
-        pairs = [
-            (row["data"]["unit_id"], annotation)
-            for row in self._list(changed, _CODE_FIELDS, after=first - 1, fields="all")
+        rows = [
+            row
+            for row in self._listing.tasks(changed, _CODE_FIELDS, after=first - 1, fields="all")
             if row["data"].get("unit_id") in wanted
-            for annotation in row["annotations"]
         ]
+        self._correct(rows, dict(zip(tasks["task_id"], tasks["overlap"], strict=True)))
+        pairs = [(row["data"]["unit_id"], annotation) for row in rows for annotation in row["annotations"]]
         coders = self._coders() if pairs else {}
         return codes_frame(codes_of(pairs, coders, self._form.codebook))
 
@@ -141,16 +149,34 @@ class LabelStudio:
                 self._found = find_or_create(self._client, self._study_name, self._study_id, self._form)
             return self._found
 
+    @property
+    def _listing(self) -> Listing:
+        return Listing(self._client, self.project_id, self._form.material.n_at_once)
+
     def _coders(self) -> dict[int, str]:
         return {user["id"]: user["email"] for user in self._client.get("/api/users/")}
 
+    def _refuse_other_page(self) -> None:
+        """A page with nothing but a text shows what there is, whoever made it."""
+        if len(self._form.material.names) > 1 or self._form.material.images:
+            page = self._client.get(f"/api/projects/{self.project_id}/")["label_config"]
+            self._form.material.refuse_other_page(page)
+
     def _import(self, round_number: int, tasks: Sequence[Task]) -> list[dict[str, Any]]:
         """Import in one call; the new tasks as a listing would show them."""
-        data = [{"text": task.text, "unit_id": task.unit_id, "round": str(round_number)} for task in tasks]
+        data = [
+            {
+                **self._form.material.fields(task),
+                "unit_id": task.unit_id,
+                "round": str(round_number),
+                **_given(task),
+            }
+            for task in tasks
+        ]
         answer = self._client.post(
             f"/api/projects/{self.project_id}/import",
             [
-                {"data": fields, **_prediction(task.suggestion, self._form.codebook)}
+                {"data": fields, **_prediction(task.suggestion, self._form)}
                 for fields, task in zip(data, tasks, strict=True)
             ],
             return_task_ids="true",
@@ -162,21 +188,43 @@ class LabelStudio:
                 "data": fields,
                 "overlap": overlap,
                 "total_annotations": 0,
-                "cancelled_annotations": 0,
             }
             for task_id, fields in zip(answer["task_ids"], data, strict=True)
         ]
 
     def _one_each(self, rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
         """One task a unit: the oldest with a code, else the oldest. Uncoded others are deleted."""
-        kept: dict[str, dict[str, Any]] = {}
-        for row in sorted(rows, key=lambda row: (not _is_coded(row), row["id"])):
-            unit = row["data"]["unit_id"]
-            if unit not in kept:
-                kept[unit] = row
-            elif not _is_coded(row):
+        of_unit: dict[str, list[dict[str, Any]]] = {}
+        for row in sorted(rows, key=lambda row: row["id"]):
+            of_unit.setdefault(row["data"]["unit_id"], []).append(row)
+        return {unit: same[0] if len(same) == 1 else self._keep_one(same) for unit, same in of_unit.items()}
+
+    def _keep_one(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        coded = [self._is_coded(row["id"]) for row in rows]
+        kept = coded.index(True) if any(coded) else 0
+        for position, row in enumerate(rows):
+            if position != kept and not coded[position]:
                 self._client.delete(f"/api/tasks/{row['id']}/")
-        return kept
+        return rows[kept]
+
+    def _is_coded(self, task_id: int) -> bool:
+        """By its annotations: a kill right after one leaves the task's counters at zero."""
+        try:
+            return bool(self._client.get(f"/api/tasks/{task_id}/")["annotations"])
+        except NotFoundError:
+            return False
+
+    def _correct(self, rows: list[dict[str, Any]], overlap: dict[int, int]) -> None:
+        for row in rows:
+            change = correction(row, int(overlap[row["id"]])) if row["id"] in overlap else None
+            if change is not None:
+                self._change(row["id"], change)
+
+    def _change(self, task_id: int, change: dict[str, Any]) -> None:
+        try:
+            self._client.patch(f"/api/tasks/{task_id}/", change)
+        except NotFoundError:
+            return  # removed as a surplus by another process, or by hand: `missing` tells
 
     def _set_overlap(self, wanted: dict[int, int], kept: dict[str, dict[str, Any]]) -> None:
         """An import gives every task the project's overlap; the few that differ are changed one by one."""
@@ -184,68 +232,34 @@ class LabelStudio:
         def change(row: dict[str, Any]) -> None:
             overlap = wanted[row["id"]]
             # Label Studio does not look again whether the task is finished, so that is said too.
-            body = {"overlap": overlap, "is_labeled": row["total_annotations"] >= overlap}
-            try:
-                self._client.patch(f"/api/tasks/{row['id']}/", body)
-            except NotFoundError:
-                return  # removed as a surplus by another process, or by hand: `missing` tells
+            self._change(row["id"], {"overlap": overlap, "is_labeled": row["total_annotations"] >= overlap})
 
         differing = [row for row in kept.values() if row["overlap"] != wanted.get(row["id"], row["overlap"])]
         with ThreadPoolExecutor(max_workers=4) as threads:
             list(threads.map(change, differing))
 
+    def _renew_given(self, tasks: Sequence[Task], kept: dict[str, dict[str, Any]]) -> None:
+        """An adjudicator who has not answered yet sees what coders say now."""
+        for task in tasks:
+            row = kept[task.unit_id]
+            is_old = task.given is not None and task.given != row["data"].get(GIVEN)
+            if is_old and not self._is_coded(row["id"]):
+                self._change(row["id"], {"data": {**row["data"], **_given(task)}})
+
     def _tasks_of(self, round_number: int) -> Iterator[dict[str, Any]]:
-        return self._list([_of_round(round_number)], _TASK_FIELDS)
+        return self._listing.tasks(of_round(round_number), _TASK_FIELDS)
 
     def _count(self, round_number: int) -> int:
-        return int(self._page([_of_round(round_number)], "id", size=1)["total"])
-
-    def _list(
-        self, filters: list[dict[str, Any]], include: str, after: int = 0, fields: str = "task_only"
-    ) -> Iterator[dict[str, Any]]:
-        """Tasks in order of id. Each page starts after the last id seen, so deletions cannot hide a task."""
-        while True:
-            newer = _filter("id", "greater", after, "Number")
-            page = self._page([newer, *filters], include, fields=fields)
-            yield from page["tasks"]
-            if len(page["tasks"]) >= page["total"]:
-                return
-            after = page["tasks"][-1]["id"]
-
-    def _page(
-        self, filters: list[dict[str, Any]], include: str, size: int = _PAGE, fields: str = "task_only"
-    ) -> dict[str, Any]:
-        page: dict[str, Any] = self._client.get(
-            "/api/tasks/",
-            project=self.project_id,
-            page=1,
-            page_size=size,
-            include=include,
-            resolve_uri="false",
-            query=json.dumps({"filters": {"conjunction": "and", "items": filters}}),
-            fields=fields,
-        )
-        return page
+        return self._listing.count(of_round(round_number))
 
 
-def _prediction(suggestion: str | None, codebook: Codebook) -> dict[str, Any]:
+def _given(task: Task) -> dict[str, str]:
+    return {} if task.given is None else {GIVEN: task.given}
+
+
+def _prediction(suggestion: str | None, form: Form) -> dict[str, Any]:
     if suggestion is None:
         return {}
-    choices = suggestion.split(label_sets.SEPARATOR) if codebook.is_multilabel else [suggestion]
-    return {"predictions": [{"model_version": "machine", "result": [chosen(choices)]}]}
-
-
-def _of_round(round_number: int) -> dict[str, Any]:
-    return _filter("data.round", "equal", str(round_number), "String")
-
-
-def _moment(when: pd.Timestamp) -> str:
-    return when.tz_convert("UTC").strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def _filter(field: str, operator: str, value: Any, kind: str) -> dict[str, Any]:
-    return {"filter": f"filter:tasks:{field}", "operator": operator, "type": kind, "value": value}
-
-
-def _is_coded(row: dict[str, Any]) -> bool:
-    return int(row["total_annotations"]) + int(row["cancelled_annotations"]) > 0
+    choices = suggestion.split(label_sets.SEPARATOR) if form.codebook.is_multilabel else [suggestion]
+    result = [chosen(choices, form.material.main)]
+    return {"predictions": [{"model_version": "machine", "result": result}]}

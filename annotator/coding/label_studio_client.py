@@ -105,10 +105,11 @@ class Client:
         from label_studio_sdk import LabelStudio  # noqa: PLC0415
         from label_studio_sdk.core.api_error import ApiError  # noqa: PLC0415
 
-        token = self.http.auth.token if isinstance(self.http.auth, TokenAuth) else None
+        # Our connection signs every request itself. Given the token, the vendor's client would exchange a
+        # personal one over a connection of its own, which knows neither our time-outs nor what is local.
         vendors_client: Any = LabelStudio
         try:
-            return call(vendors_client(base_url=self.url, api_key=token, httpx_client=self.http))
+            return call(vendors_client(base_url=self.url, api_key="signed below", httpx_client=self.http))
         except ApiError as error:
             answer = httpx.Response(error.status_code or 500, text=json.dumps(error.body, default=str))
             raise _error(self.url, answer, repeatable=False) from error
@@ -155,7 +156,7 @@ class NotFoundError(ServiceError):
 
 
 def pauses(total: float) -> Iterator[float]:
-    """Growing pauses with jitter (in seconds) that add up to ``total``.
+    """Growing pauses with jitter (in seconds, about eight at most) that add up to ``total``.
 
     >>> round(sum(pauses(20.0)), 6)
     20.0
@@ -167,7 +168,7 @@ def pauses(total: float) -> Iterator[float]:
         jittered = min(left, pause * random.uniform(0.8, 1.2))
         yield jittered
         left -= jittered
-        pause *= 2
+        pause = min(2 * pause, 8.0)
 
 
 def _http(url: str, auth: httpx.Auth | None) -> httpx.Client:

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from annotator.coding.adjudication_page import SUFFIX
 from annotator.coding.form import Form
 from annotator.coding.label_studio_client import Client
-from annotator.coding.labeling_config import instruction, labeling_config, printable
+from annotator.coding.labeling_config import instruction, labeling_config
+from annotator.coding.literal import printable
 
 _SEEING = ("show_collab_predictions", "show_annotation_history", "evaluate_predictions_automatically")
 _ONCE = {"max_retries": 0}  # an unanswered creation is looked for, not repeated
@@ -14,10 +16,12 @@ _FIELDS = ",".join(["id", "description", "maximum_annotations", *_SEEING])
 def find_or_create(client: Client, study_name: str, study_id: str, form: Form) -> dict[str, Any]:
     """The study's project with its id and settings; the lowest id where there are several.
 
+    The adjudicator's project is another one, with a mark of its own.
+
     A creation whose answer was lost is found by the next call. Two processes that create at the same
     moment agree on the lower id, and each removes its own still empty surplus.
     """
-    mark = f"[annotator study {study_id}]"
+    mark = f"[annotator {'adjudication' if form.adjudicates else 'study'} {study_id}]"
     project = _find(client, mark)
     if project is None:
         new = _new(study_name, mark, form)
@@ -49,10 +53,11 @@ def _find(client: Client, mark: str) -> dict[str, Any] | None:
 
 
 def _new(study_name: str, mark: str, form: Form) -> dict[str, Any]:
+    what, suffix = ("Adjudication", SUFFIX) if form.adjudicates else ("Coding", "")
     return {
         # Label Studio wants 3 to 50 characters.
-        "title": printable(study_name)[:50].ljust(3, "."),
-        "description": f"Coding for a study. Please leave the next words in place: {mark}",
+        "title": (printable(study_name)[: 50 - len(suffix)] + suffix).ljust(3, "."),
+        "description": f"{what} for a study. Please leave the next words in place: {mark}",
         "label_config": labeling_config(form),
         "expert_instruction": instruction(form),
         "show_instruction": True,

@@ -12,12 +12,18 @@ from annotator import schema
 
 @dataclass(frozen=True)
 class Task:
-    """A unit to be coded: its text, by how many different coders, and what they are shown as a suggestion."""
+    """A unit to be coded: its text, by how many different coders, what they are shown as a suggestion.
+
+    ``given`` is for an adjudicator: what the unit's coders said, one answer a line. ``image`` is the place of
+    its image as the corpus gives it.
+    """
 
     unit_id: str
     text: str
     overlap: int = 1
     suggestion: str | None = None
+    given: str | None = None
+    image: str | None = None
 
 
 class CodingService(Protocol):

@@ -10,11 +10,15 @@ from annotator.coding.protocol import Task, codes_frame, tasks_frame
 from annotator.errors import CorpusError
 
 CODER = "replay"
+SECOND = "replay second"
+ADJUDICATOR = "replay adjudicator"
 _WHEN = pd.Timestamp(0, tz="UTC")
 
 
 class ReplayCoding:
-    """Answers at once with the code on record; one coder, so ``overlap`` is always 1.
+    """Answers at once with the code on record: of ``coder``, and of a second one if ``second`` has codes.
+
+    ``overlap`` is never more than there are coders.
 
     >>> from annotator.codebook import Code
     >>> book = Codebook(question="Polite?", type="binary", labels=[Code(name="yes"), Code(name="no")])
@@ -24,7 +28,15 @@ class ReplayCoding:
     [['a', 'replay', 'no']]
     """
 
-    def __init__(self, codes: Mapping[str, Any], codebook: Codebook) -> None:
+    def __init__(
+        self,
+        codes: Mapping[str, Any],
+        codebook: Codebook,
+        *,
+        second: Mapping[str, Any] | None = None,
+        coder: str = CODER,
+    ) -> None:
+        self._coders = {coder: codes} if second is None else {coder: codes, SECOND: second}
         self._codes = codes
         self._codebook = codebook
 
@@ -44,16 +56,23 @@ class ReplayCoding:
 
     def check(self) -> str:
         """Every unit needs a code of the codebook, since any may be drawn. Raises CorpusError."""
-        for unit_id in self._codes:
-            self._code(unit_id)
+        for coder in self._coders:
+            for unit_id in self._codes:
+                self._code(unit_id, coder)
         return self.describe()
 
     def send(self, round_number: int, tasks: Sequence[Task]) -> pd.DataFrame:
         """One row a unit, numbered in the order given. Raises CorpusError where a unit has no valid code."""
         for task in tasks:
-            self._code(task.unit_id)
+            for coder in [*self._coders][: task.overlap]:
+                self._code(task.unit_id, coder)
         return tasks_frame(
-            {"unit_id": task.unit_id, "task_id": position + 1, "overlap": 1, "position": position}
+            {
+                "unit_id": task.unit_id,
+                "task_id": position + 1,
+                "overlap": min(task.overlap, len(self._coders)),
+                "position": position,
+            }
             for position, task in enumerate(tasks)
         )
 
@@ -63,21 +82,23 @@ class ReplayCoding:
         return codes_frame(
             {
                 "unit_id": unit_id,
-                "coder": CODER,
-                "label": self._code(unit_id),
+                "coder": coder,
+                "label": self._code(unit_id, coder),
                 "lead_time": None,
-                "annotation_id": task_id,
+                "annotation_id": len(self._coders) * task_id + place,
                 "updated_at": _WHEN,
                 "skipped": False,
                 "preannotated": False,
                 "cannot_code": None,
                 "note": None,
             }
-            for unit_id, task_id in zip(tasks["unit_id"], tasks["task_id"], strict=True)
+            for unit_id, task_id, overlap in tasks[["unit_id", "task_id", "overlap"]].itertuples(index=False)
+            for place, coder in enumerate(self._coders)
+            if place < overlap
         )
 
-    def _code(self, unit_id: str) -> str:
-        code = self._codes.get(unit_id)
+    def _code(self, unit_id: str, coder: str) -> str:
+        code = self._coders[coder].get(unit_id)
         text = "" if pd.isna(code) else str(code)
         label = self._codebook.spell(text) if text else None
         if label is None:

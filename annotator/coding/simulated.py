@@ -17,6 +17,7 @@ from annotator.codebook import Codebook
 from annotator.coding.accounts import Account
 from annotator.coding.label_studio_client import NotFoundError
 from annotator.coding.labeling_config import chosen
+from annotator.coding.material import IMAGE, TEXT
 from annotator.errors import ServiceError, ServiceUnavailableError
 from annotator.progress import Progress, silent
 
@@ -31,7 +32,10 @@ class SimulatedCoder:
     is another one: another code, or a set with one code more or less. Hard units (the same for every coder)
     get more of them than easy ones.
     What this coder says about a unit depends on ``rng``'s state at the start and on the unit alone, not on
-    the order of the tasks. ``patience`` is for how many seconds it waits for a service that is away.
+    the order of the tasks. ``patience`` is for how many seconds it waits for a service that is away. Where no
+    answer comes it submits again, as a person does, so that Label Studio may hold the same code twice.
+
+    ``acknowledged`` is the coder's own record: unit id and label of each answer that Label Studio confirmed.
     """
 
     def __init__(
@@ -49,6 +53,7 @@ class SimulatedCoder:
         if not 0 <= error_rate <= 0.5:
             raise ValueError(f"error_rate must be between 0 and 0.5, got {error_rate}")
         self.email = email
+        self.acknowledged: list[tuple[str, str]] = []
         self._account = Account(url, email, password, patience=patience)
         self._answer = answers if callable(answers) else answers.__getitem__
         self._error_rate = error_rate
@@ -106,19 +111,20 @@ class SimulatedCoder:
     def _submit(self, task: dict[str, Any]) -> bool:
         unit_id = task["data"]["unit_id"]
         rng = np.random.default_rng([self._seed, _number(f"time {unit_id}")])
+        label = self.judge(unit_id)
         body = {
-            "result": [chosen(self._choices(unit_id))],
+            "result": [chosen(self._choices(label), _main(task["data"]))],
             "lead_time": round(float(rng.lognormal(2.2, 0.5)), 2),
         }
+        place = f"/api/tasks/{task['id']}/annotations/"
         try:
-            self._signed_in(lambda: self._account.client.post(f"/api/tasks/{task['id']}/annotations/", body))
+            self._signed_in(lambda: self._account.client.post(place, body, repeatable=True))
         except (ServiceUnavailableError, NotFoundError):
-            # Not repeated: it may have been stored. The next task tells: an unanswered one comes back.
-            return False
+            return False  # the next task tells: one whose answer is not stored comes back
+        self.acknowledged.append((unit_id, label))
         return True
 
-    def _choices(self, unit_id: str) -> list[str]:
-        label = self.judge(unit_id)
+    def _choices(self, label: str) -> list[str]:
         return label.split(label_sets.SEPARATOR) if self._codebook.is_multilabel else [label]
 
     def _signed_in(self, call: Callable[[], Any]) -> Any:
@@ -129,6 +135,10 @@ class SimulatedCoder:
         except ServiceError:
             self._account.log_in()  # the session may have ended with a restart
             return call()
+
+
+def _main(data: Mapping[str, Any]) -> str:
+    return TEXT if TEXT in data else IMAGE
 
 
 def code_all(

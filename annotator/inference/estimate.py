@@ -228,6 +228,6 @@ def _flags(answer: Answer, design: DesignVariance) -> list[str]:
     low, high = answer.solution.bounds
     if not low <= answer.value <= high:
         flags.append("outside_range")
-    if design.n_coded <= FEW_CODED_UNITS and design.n_coded < answer.n_units:
+    if design.n_drawn <= FEW_CODED_UNITS and design.n_coded < answer.n_units:
         flags.append("few_coded_units")
     return flags

@@ -201,7 +201,8 @@ def _designed(
 
 
 def _n_labels(rectified: Rectified) -> int:
-    return int((rectified.gold >= 0).sum())
+    """How many human codes the rounds have brought; those that were there before are no part of the plan."""
+    return int(sum(each.drawn.sum() for each in rectified.rounds))
 
 
 def _refuse_unknown(methods: Sequence[str]) -> None:

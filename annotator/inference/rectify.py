@@ -18,7 +18,7 @@ class Round:
     Attributes
     ----------
     number : int
-        From 1.
+        From 1; 0 for a sample that was drawn before the study.
     known : (N,) array of bool
         Units that had gold before the round.
     inclusion_probability : (N,) array

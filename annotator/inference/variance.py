@@ -29,6 +29,8 @@ class DesignVariance:
     degrees_of_freedom : float
     n_coded : int
         Units with a human code that can move the value.
+    n_drawn : int
+        Those of them that a round drew; the others were coded before the first.
     floored : bool
         Whether the variance that the error map predicts raised the observed one.
     """
@@ -37,6 +39,7 @@ class DesignVariance:
     third: float
     degrees_of_freedom: float
     n_coded: int
+    n_drawn: int
     floored: bool
 
 
@@ -93,24 +96,27 @@ class _Evidence:
     def variances(self, solution: Solution, values: Sequence[int]) -> list[DesignVariance]:
         expected = self.expected.of(solution, values)
         coded = np.flatnonzero(self.rectified.gold >= 0)
+        drawn = np.flatnonzero(np.any([each.drawn for each in self.rectified.rounds], axis=0))
         return [
-            self._variance(solution, t, predicted, _n_among(coded, solution.support(t)))
+            self._variance(solution, t, predicted, _counts(solution.support(t), coded, drawn))
             for t, predicted in zip(values, expected, strict=True)
         ]
 
-    def _variance(self, solution: Solution, t: int, predicted: Moments, n_coded: int) -> DesignVariance:
+    def _variance(
+        self, solution: Solution, t: int, predicted: Moments, counts: tuple[int, int]
+    ) -> DesignVariance:
         observed, contributing = Moments(), 0
         for weight, each in zip(self.rectified.round_weights, self.drawn, strict=True):
             moments, n_units = each.moments(solution, t)
             observed += moments.weighted(weight)
             contributing += n_units
         most = min(sum(each.freedom for each in self.drawn), contributing - 1)
-        return _combined(observed, predicted, most, n_coded)
+        return _combined(observed, predicted, most, *counts)
 
 
-def _combined(observed: Moments, predicted: Moments, most: int, n_coded: int) -> DesignVariance:
+def _combined(observed: Moments, predicted: Moments, most: int, n_coded: int, n_drawn: int) -> DesignVariance:
     if predicted.variance <= 0 and observed.variance <= 0:
-        return DesignVariance(0.0, 0.0, np.inf, n_coded, floored=False)
+        return DesignVariance(0.0, 0.0, np.inf, n_coded, n_drawn, floored=False)
     relative = predicted.relative_variance
     if observed.variance > 0:
         relative = (observed.relative_variance + relative) / 2.0
@@ -123,6 +129,7 @@ def _combined(observed: Moments, predicted: Moments, most: int, n_coded: int) ->
         third=(third + predicted.third) / 2.0,
         degrees_of_freedom=freedom + PRIOR_DEGREES_OF_FREEDOM,
         n_coded=n_coded,
+        n_drawn=n_drawn,
         floored=pooled > observed.variance,
     )
 
@@ -187,6 +194,10 @@ def _collapsed(stratum: IntArray) -> IntArray:
     if counts.size == 0 or counts.min() < SMALLEST_STRATUM:
         return np.zeros(stratum.size, dtype=np.int64)
     return position.astype(np.int64)
+
+
+def _counts(support: IntArray, coded: IntArray, drawn: IntArray) -> tuple[int, int]:
+    return _n_among(coded, support), _n_among(drawn, support)
 
 
 def _n_among(units: IntArray, support: IntArray) -> int:

@@ -30,16 +30,16 @@ OPENAI_URL = "https://api.openai.com/v1"
 
 
 def build(
-    workspace: Workspace, machine: Machine, *, replies: ReplyCache | None = None, ask_again: bool = False
+    workspace: Workspace, machine: Machine, *, occasion: str = "", ask_again: bool = False
 ) -> MachineAnnotator:
-    """The machine annotator a section describes, with replies of its own if given any.
+    """The machine annotator a section describes.
 
-    With ``ask_again``, known replies that are no labels are asked for again. Raises StudyError where it
-    cannot be.
+    Replies are known within their ``occasion`` only. With ``ask_again``, known replies that are no labels are
+    asked for again. Raises StudyError where it cannot be.
     """
     match machine:
         case OpenAIMachine():
-            own = openai(workspace, machine, replies=replies, ask_again=ask_again)
+            own = openai(workspace, machine, occasion=occasion, ask_again=ask_again)
             return _translating(workspace, machine, own)
         case TransformersMachine() if machine.is_causal:
             return _translating(workspace, machine, _causal(workspace.study, machine))
@@ -118,7 +118,7 @@ def openai(
     workspace: Workspace,
     machine: OpenAIMachine,
     *,
-    replies: ReplyCache | None = None,
+    occasion: str = "",
     ask_again: bool = False,
     needs_key: bool = True,
     endpoint_class: type[Endpoint] = Endpoint,
@@ -141,7 +141,7 @@ def openai(
         api_key=api_key(machine) if needs_key else None,
         prompts=own,
         codebook=codebook,
-        cache=ReplyCache(replies_path(workspace)) if replies is None else replies,
+        cache=ReplyCache(replies_path(workspace)),
         confidence=machine.confidence,
         variation=variation(workspace.study, machine, own),
         logprobs=machine.logprobs,
@@ -155,6 +155,8 @@ def openai(
         price_out=machine.price_out * price_factor,
         max_cost=machine.max_cost,
         ask_again=ask_again,
+        shared=workspace.study.runner.workers > 1,
+        occasion=occasion,
         local_only=workspace.study.privacy == "local_only",
         endpoint_class=endpoint_class,
     )

@@ -136,12 +136,6 @@ class ReplyCache:
         """Close the file; the next use opens it again."""
         self.database.close()
 
-    def remove(self) -> None:
-        """Close the file and delete it with its companions."""
-        self.close()
-        for suffix in ("", "-wal", "-shm"):
-            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-
 
 def spent_tokens(connection: sqlite3.Connection, annotator: str) -> tuple[int, int]:
     """Tokens in and out of all replies this annotator ever got."""

@@ -1,5 +1,6 @@
 """The ``openai`` library as used here: one address, one key, no redirects, no retries of its own."""
 
+import gc
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -68,6 +69,7 @@ class Client:
         """Load the library, which takes a while, unless that is done."""
         if not self._all:
             self._free.append(self._connect())
+            gc.freeze()  # the library is large, and would be searched for garbage again and again
 
     async def complete(self, request: Mapping[str, Any]) -> bytes:
         """The body of the answer to one chat completion request.
@@ -87,6 +89,7 @@ class Client:
         """Close all connections."""
         for library in self._all:
             await library.close()
+        gc.unfreeze()
 
     def _connect(self) -> "AsyncOpenAI":
         from openai import AsyncOpenAI  # noqa: PLC0415 (slow to import)

@@ -12,7 +12,7 @@ import numpy as np
 from annotator.errors import ServiceError, ServiceUnavailableError
 from annotator.labeling import tokens
 from annotator.labeling.client import NO_KEY, Client, sound_key, sound_url
-from annotator.labeling.completion import Completion
+from annotator.labeling.completion import Completion, NotACompletionError
 from annotator.labeling.database import Database
 from annotator.labeling.faults import Fault, sort_out
 from annotator.labeling.gate import Gate
@@ -21,6 +21,9 @@ from annotator.labeling.pace import Pace
 from annotator.labeling.prompts import Message
 
 _PATIENCE = 20
+_AFTERWARDS = 0.02
+"""Seconds until an answer is dealt with. The next request goes out meanwhile: a connection without one is the
+costliest thing here, and sending takes several turns of the event loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +129,10 @@ class Endpoint:
                 started_in = self._gate.round
                 await self._in_turn(request)
                 started = time.perf_counter()
-                outcome = await self._send(request)
+                said = await self._send(request)
                 seconds += time.perf_counter() - started
+            await asyncio.sleep(_AFTERWARDS)
+            outcome = self._read(said, request)
             is_turned_away = isinstance(outcome, Fault) and outcome.is_turned_away
             self._gate.note(started_in, turned_away=is_turned_away)
             if isinstance(outcome, Completion):
@@ -155,14 +160,21 @@ class Endpoint:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), seconds)
 
-    async def _send(self, request: Request) -> Completion | Fault:
+    async def _send(self, request: Request) -> bytes | Completion | Fault:
         self.calls += 1
         body = {"model": self._model, "messages": list(request.messages), **request.parameters}
         try:
             async with asyncio.timeout(self._limits.timeout):
-                said = await self._client.complete(body)
-            completion = Completion.read(self._redacted(said.decode("utf-8", "replace")))
+                return await self._client.complete(body)
         except Exception as error:
+            return sort_out(error, self._redacted)
+
+    def _read(self, said: bytes | Completion | Fault, request: Request) -> Completion | Fault:
+        if not isinstance(said, bytes):
+            return said
+        try:
+            completion = Completion.read(self._redacted(said.decode("utf-8", "replace")))
+        except NotACompletionError as error:
             return sort_out(error, self._redacted)
         used = completion.tokens_in + completion.tokens_out
         if used:

@@ -2,12 +2,13 @@
 
 Only files in the corpus's folder or below are read. What is sent is the picture alone, drawn anew: what a
 file says beside it, such as where a photograph was taken, stays here. An address is passed on as it is, for
-the endpoint to fetch, unless the study is ``local_only``.
+the endpoint to fetch, or fetched here where that is asked for; never if the study is ``local_only``.
 """
 
 import base64
 import io
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 from annotator.labeling.faults import Fault
@@ -18,45 +19,79 @@ LARGEST_IMAGE = 50_000_000  # pixels
 LONGEST_SIDE = 1536  # pixels, of what is sent
 _QUALITY = 85
 _WILD = "*?["
+_ADDRESSES = ("http://", "https://")
+_ELSEWHERE = Fault("refused", "the image is an address elsewhere, and privacy is local_only")
 
 
 class Images:
-    """From the place of an image to the address that stands for it in a message."""
+    """From the place of an image to the address that stands for it in a message.
 
-    def __init__(self, study: Study) -> None:
+    ``fetch`` gives what is at an address, or raises `UnreadableError`; without it addresses are passed on.
+    """
+
+    def __init__(self, study: Study, fetch: Callable[[str], bytes] | None = None) -> None:
         self._folder = _folder(study)
+        self._fetch = fetch
         self._is_local_only = study.privacy == "local_only"
 
     def __call__(self, place: str) -> str | Fault:
         """A data URL, or the address itself; a fault says why the image cannot be shown."""
         place = place.strip()
-        if place.startswith(("http://", "https://")):
-            if self._is_local_only:
-                return Fault("refused", "the image is an address elsewhere, and privacy is local_only")
+        is_address = place.startswith(_ADDRESSES)
+        if is_address and self._is_local_only:
+            return _ELSEWHERE
+        if is_address and self._fetch is None:
             return place
         try:
-            return _data_url(self._read(place))
-        except _Unreadable as error:
-            return Fault("refused", f"image {place or '(none)'}: {error}")
+            return _data_url(self._fetch(place) if is_address and self._fetch else self._read(place))
+        except UnreadableError as error:
+            return _fault(place, error)
 
-    def _read(self, place: str) -> bytes:
+    def lacks(self, place: str) -> Fault | None:
+        """Why there cannot be an image at a place, as far as can be told without opening it."""
+        if place.strip().startswith(_ADDRESSES):
+            return _ELSEWHERE if self._is_local_only else None
+        try:
+            self._find(place.strip())
+        except UnreadableError as error:
+            return _fault(place, error)
+        return None
+
+    def _find(self, place: str) -> Path:
         if self._folder is None:
-            raise _Unreadable("files are only read where the corpus is a file on this machine")
+            raise UnreadableError("files are only read where the corpus is a file on this machine")
         if not place:
-            raise _Unreadable("this unit names no image")
+            raise UnreadableError("this unit names no image")
         try:
             file = (self._folder / place).resolve()
             if not file.is_relative_to(self._folder):
-                raise _Unreadable("it is not in the corpus's folder")
+                raise UnreadableError("it is not in the corpus's folder")
             if file.stat().st_size > LARGEST_FILE:
-                raise _Unreadable(f"the file is larger than {LARGEST_FILE // 1_000_000} MB")
-            return file.read_bytes()
+                raise UnreadableError(f"the file is larger than {LARGEST_FILE // 1_000_000} MB")
+            if file.is_dir():
+                raise UnreadableError("it is a directory")
+            return file
         except (OSError, ValueError) as error:
-            raise _Unreadable(getattr(error, "strerror", None) or str(error)) from error
+            raise _unreadable(error) from error
+
+    def _read(self, place: str) -> bytes:
+        file = self._find(place)
+        try:
+            return file.read_bytes()
+        except OSError as error:
+            raise _unreadable(error) from error
 
 
-class _Unreadable(Exception):
+class UnreadableError(Exception):
     """Why an image cannot be shown."""
+
+
+def _unreadable(error: Exception) -> UnreadableError:
+    return UnreadableError(getattr(error, "strerror", None) or str(error))
+
+
+def _fault(place: str, error: UnreadableError) -> Fault:
+    return Fault("refused", f"image {place.strip() or '(none)'}: {error}")
 
 
 def _folder(study: Study) -> Path | None:
@@ -77,12 +112,12 @@ def _data_url(data: bytes) -> str:
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(data)) as image:
                 if image.width * image.height > LARGEST_IMAGE:
-                    raise _Unreadable(f"it has more than {LARGEST_IMAGE // 1_000_000} million pixels")
+                    raise UnreadableError(f"it has more than {LARGEST_IMAGE // 1_000_000} million pixels")
                 upright = ImageOps.exif_transpose(image).convert("RGBA")
-    except _Unreadable:
+    except UnreadableError:
         raise
     except Exception as error:  # Pillow's readers raise whatever a broken file makes them
-        raise _Unreadable(f"this is no image that can be read ({type(error).__name__})") from error
+        raise UnreadableError(f"this is no image that can be read ({type(error).__name__})") from error
     upright.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     on_white = Image.new("RGB", upright.size, "white")
     on_white.paste(upright, mask=upright.getchannel("A"))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from annotator.labeling.cache import ReplyCache, cache_key
+from annotator.labeling.claims import Claims
 from annotator.labeling.completion import Completion
 from annotator.labeling.dialogue import Question
 from annotator.labeling.endpoint import Answer, Endpoint, Request
@@ -46,6 +47,7 @@ class Replies:
         source: who is asked.
         cache: replies paid for earlier.
         spending: what they cost, and how much they may.
+        claims: what is being asked for by other workers.
         model: the model's name, for the cache's own table.
         parameters: what requests carry.
         depends_on: what a reply depends on beside messages and parameters.
@@ -58,6 +60,7 @@ class Replies:
         source: Answering,
         cache: ReplyCache,
         spending: Spending,
+        claims: Claims,
         *,
         model: str,
         parameters: Parameters,
@@ -68,6 +71,7 @@ class Replies:
         self._source = source
         self._cache = cache
         self._spending = spending
+        self._claims = claims
         self._model = model
         self._parameters = parameters
         self._depends_on = dict(depends_on)
@@ -104,7 +108,9 @@ class Replies:
         asked = asyncio.get_running_loop().create_future()
         self._under_way[key] = asked
         try:
-            reply = await self._new(key, unit_id, question, request)
+            async with self._claims.of(key) as has_waited:
+                known = self._known(key, unit_id, usable) if has_waited else None
+                reply = known or await self._new(key, unit_id, question, request)
         except asyncio.CancelledError:
             asked.cancel()
             raise

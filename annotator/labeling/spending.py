@@ -2,17 +2,15 @@
 
 import asyncio
 import contextlib
-import os
 import sqlite3
 from collections.abc import AsyncIterator
-
-import psutil
 
 from annotator.errors import SpendingCapError
 from annotator.labeling import tokens
 from annotator.labeling.cache import Payment, ReplyCache, spent_tokens
 from annotator.labeling.completion import Completion
 from annotator.labeling.endpoint import Request
+from annotator.labeling.living import is_alive, mark
 
 _ANOTHER_LOOK = 0.5  # seconds, where other processes hold what is left
 
@@ -123,8 +121,7 @@ class Spending:
 
 
 def _insert(connection: sqlite3.Connection, annotator: str, cost: float) -> int:
-    process = os.getpid()
-    row = (annotator, cost, process, psutil.Process(process).create_time())
+    row = (annotator, cost, *mark())
     insert = "INSERT INTO held (annotator, cost, process, started) VALUES (?, ?, ?, ?)"
     return int(connection.execute(insert, row).lastrowid or 0)
 
@@ -132,12 +129,5 @@ def _insert(connection: sqlite3.Connection, annotator: str, cost: float) -> int:
 def _release_the_dead(connection: sqlite3.Connection) -> None:
     """Give back what processes set aside that were killed since."""
     for process, started in connection.execute("SELECT DISTINCT process, started FROM held").fetchall():
-        if not _is_alive(process, started):
+        if not is_alive(process, started):
             connection.execute("DELETE FROM held WHERE process = ? AND started = ?", (process, started))
-
-
-def _is_alive(process: int, started: float) -> bool:
-    try:
-        return abs(psutil.Process(process).create_time() - started) < 1.0
-    except psutil.Error:
-        return False

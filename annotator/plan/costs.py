@@ -1,19 +1,22 @@
 """What a plan costs: hours of the coders, and the replies of models that charge for them."""
 
+import math
 from dataclasses import dataclass
 from itertools import count, takewhile
 from statistics import fmean
 
 import pandas as pd
 
-from annotator.coders import LabelStudioCoding
+from annotator import schema
+from annotator.coders import Overlap
+from annotator.coding.effort import seconds_a_code
 from annotator.labeling import tokens
 from annotator.labeling.structured import most_tokens
 from annotator.labeling.wording import prompts, variation
 from annotator.machines import Machine, OpenAIMachine
 from annotator.stages.collect import stored_codes
 from annotator.study import Study
-from annotator.workspace import SHARD_SIZE, Workspace, codes, shard
+from annotator.workspace import SHARD_SIZE, Workspace, canary_labels, codes, shard
 
 MINUTES_PER_CODE = 0.5
 
@@ -28,15 +31,18 @@ class Coding:
         Codes given so far, of closed and open rounds.
     minutes_per_code : float
     from_coders : bool
-        Whether that is the coders' own median, not a guess.
+        Whether that is the coders' own mean without outliers, not a guess.
     overlap : float
-        Share of units that two people code.
+        Share of units that more than one person codes.
+    coders : int
+        How many people code those.
     """
 
     n_given: int
     minutes_per_code: float
     from_coders: bool
     overlap: float
+    coders: int = 2
 
     def n_to_come(self, budget: int) -> int:
         """Codes still to be given when ``budget`` units are coded in the end.
@@ -44,7 +50,7 @@ class Coding:
         >>> Coding(100, 0.5, from_coders=False, overlap=0.2).n_to_come(200)
         140
         """
-        return max(budget + round(self.overlap * budget) - self.n_given, 0)
+        return max(budget + Overlap(share=self.overlap, coders=self.coders).n_more(budget) - self.n_given, 0)
 
     def hours_to_come(self, budget: int) -> float:
         """The same in hours."""
@@ -56,7 +62,8 @@ class MachineCost:
     """Tokens and money of one machine annotator for the whole corpus.
 
     ``basis`` says where the tokens come from: ``replies``, ``text lengths``, or ``free`` for annotators that
-    charge nothing. ``to_come`` is the part of the cost that is not spent yet, ``max_cost`` the cap on it all.
+    charge nothing. ``to_come`` is the part of the cost that is not spent yet, ``canary`` what asking again
+    before the rounds to come adds to it, ``max_cost`` the cap on it all.
     """
 
     annotator: str
@@ -65,23 +72,22 @@ class MachineCost:
     tokens_out: float
     cost: float
     to_come: float
+    canary: float = 0.0
     max_cost: float | None = None
 
 
 def coding(workspace: Workspace, minutes_per_code: float | None) -> Coding:
-    """The coders' speed as given, or the median of their lead times, or half a minute before there is any."""
+    """The coders' speed as given, or that of their codes (`seconds_a_code`), or half a minute before."""
     coded = takewhile(lambda number: workspace.store.exists(codes(number)), count(1))
     frames = [stored_codes(workspace, number) for number in coded]
-    given = pd.concat(frames) if frames else pd.DataFrame({"skipped": [], "lead_time": []})
-    given = given[~given["skipped"].astype(bool)]
-    seconds = given["lead_time"].astype(float)
-    seconds = seconds[seconds > 0]
-    from_coders = minutes_per_code is None and not seconds.empty
+    given = pd.concat([schema.CODES.empty_table().to_pandas(), *frames])
+    seconds = seconds_a_code(given)
+    from_coders = minutes_per_code is None and not math.isnan(seconds)
     if minutes_per_code is None:
-        minutes_per_code = float(seconds.median()) / 60.0 if from_coders else MINUTES_PER_CODE
-    section = workspace.study.coding
-    overlap = section.overlap if isinstance(section, LabelStudioCoding) else 0.0
-    return Coding(len(given), minutes_per_code, from_coders, overlap)
+        minutes_per_code = seconds / 60.0 if from_coders else MINUTES_PER_CODE
+    n_given = int((~given["skipped"].astype(bool)).sum())
+    overlap = workspace.study.coding.overlap
+    return Coding(n_given, minutes_per_code, from_coders, overlap.share, overlap.coders)
 
 
 def machine_costs(workspace: Workspace, texts: "pd.Series[str]") -> list[MachineCost]:
@@ -108,10 +114,19 @@ def _machine_cost(workspace: Workspace, machine: Machine, texts: "pd.Series[str]
     else:
         tokens_in, tokens_out = tokens_from_lengths(workspace.study, machine, texts[is_paid])
         spent = 0.0
-    cost = (tokens_in * machine.price_in + tokens_out * machine.price_out) * machine.price_factor / 1e6
+    full_price = (tokens_in * machine.price_in + tokens_out * machine.price_out) / 1e6
+    cost = full_price * machine.price_factor
     basis = "replies" if n_seen else "text lengths"
     to_come = cost * (1.0 - spent)
-    return MachineCost(machine.name, basis, tokens_in, tokens_out, cost, to_come, machine.max_cost)
+    canary = full_price / n_paid * _n_asked_again(workspace, machine, len(texts))
+    return MachineCost(machine.name, basis, tokens_in, tokens_out, cost, to_come, canary, machine.max_cost)
+
+
+def _n_asked_again(workspace: Workspace, machine: OpenAIMachine, n_units: int) -> int:
+    """How many units are to be put to the endpoint again, in all rounds to come."""
+    numbers = range(1, workspace.study.design.rounds + 1)
+    n_rounds = sum(not workspace.store.exists(canary_labels(machine.name, number)) for number in numbers)
+    return n_rounds * min(machine.canary, n_units)
 
 
 def tokens_from_lengths(study: Study, machine: OpenAIMachine, texts: "pd.Series[str]") -> tuple[float, float]:

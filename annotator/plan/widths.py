@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from annotator.campaign_estimates import combined_rounds
 from annotator.errors import EstimateRefusedError, NotEstimableError
 from annotator.inference.estimands import Estimand, Solution, Term
 from annotator.inference.estimands.agreement import Agreement
@@ -18,7 +19,6 @@ from annotator.inference.variance import PRIOR_DEGREES_OF_FREEDOM, DesignVarianc
 from annotator.plan.draws import Draws, draw_moments, planned_draws
 from annotator.plan.outlook import Outlook
 from annotator.sampling.campaign import Inquiry
-from annotator.sampling.rounds import combined_rounds
 from models.arrays import FloatArray, IntArray
 
 
@@ -194,6 +194,7 @@ def _designed(moments: Moments, n_coded: float) -> DesignVariance:
         third=moments.third,
         degrees_of_freedom=freedom + PRIOR_DEGREES_OF_FREEDOM,
         n_coded=round(n_coded),
+        n_drawn=round(n_coded),
         floored=False,
     )
 

@@ -10,6 +10,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from annotator import __version__, evidence
+from annotator.adoption import stored
 from annotator.classifiers import in_the_loop
 from annotator.coding.effort import effort
 from annotator.questions import Asked, MeanAsked
@@ -32,7 +33,15 @@ FLAGS = {
     "confidence_sequence": "The interval holds at every look, since a stopping rule watches it.",
     "not_valid_under_stopping": "An interval for a fixed number of codes; not valid with the stopping rule.",
     "not_estimable": "There is no finite answer on the codes so far; more codes may bring one.",
+    "adopted_codes": "Some codes are from before the study (see the rounds).",
     "nonresponse_adjusted": "Some drawn units were never coded; probabilities were adjusted for that.",
+}
+
+ADOPTED = {
+    "known": "Their codes are taken for true and count as they are; the rounds drew from the other units.",
+    "sample": "They are a sample with known probabilities: a round of its own before the first.",
+    "training": "How they were chosen is not known: only the error map learnt from them, and no number here "
+    "counts their codes.",
 }
 
 
@@ -57,6 +66,8 @@ def page(workspace: Workspace, n_rounds: int, error_maps: Sequence[ErrorMap]) ->
             },
             maps=_maps(workspace, n_rounds, error_maps),
             rounds=[_round(workspace, number) for number in range(1, n_rounds + 1)],
+            adopted=stored.sources(workspace),
+            ADOPTED=ADOPTED,
             coders=_coders(workspace, n_rounds),
             reliability=_reliability(workspace, n_rounds),
             classifiers=_classifiers(workspace, n_rounds),

@@ -7,6 +7,7 @@ import pandas as pd
 
 from annotator.coding.reliability.coefficient import NO_OVERLAP
 from annotator.report import figures
+from annotator.report.left_in_gold import error_left, gold_shares
 from annotator.study import Study
 
 TENTATIVE, RELIABLE = 0.667, 0.8  # Krippendorff's convention
@@ -29,7 +30,8 @@ def section(rows: pd.DataFrame, study: Study) -> dict[str, Any]:
         "rows": [_shown(str(label), rows) for label, rows in everyone.groupby("label", sort=False)],
         "coders": _coders(so_far),
         "machines": _machines(so_far),
-        "error": measurement_error(people, study.coding.gold.rule),
+        "error": [*measurement_error(people, study.coding.gold.rule), *error_left(people)],
+        "gold": gold_shares(people),
         "drift": drift(people),
         "picture": _picture(rows),
     }

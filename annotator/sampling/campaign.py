@@ -33,16 +33,24 @@ class Part:
         Names of the answers, K of them.
     estimands : sequence of Estimand
         What is asked of this question's answers.
+    taught : (N,) array of int, optional
+        Human codes of units whose sampling is unknown, -1 for none: maps learn from them, and nothing else
+        may.
     """
 
     signals: Signals
     codes: Sequence[str]
     estimands: Sequence[Estimand] = ()
+    taught: IntArray | None = None
 
     @property
     def n_codes(self) -> int:
         """K."""
         return len(self.codes)
+
+    def learnt(self, gold: IntArray) -> IntArray:
+        """What maps are fitted on, (N,): gold, and where there is none what was taught; -1 for neither."""
+        return gold if self.taught is None else np.where(gold >= 0, gold, self.taught)
 
 
 @dataclass(frozen=True)
@@ -108,6 +116,14 @@ class Campaign:
         """Everything that is asked."""
         return [estimand for inquiry in self.inquiries for estimand in inquiry.estimands]
 
+    def has_labels(self, gold: Gold) -> bool:
+        """Whether there is any human code for a map to learn from."""
+        return any(bool(np.any(codes >= 0)) for codes in self.learnt(gold))
+
+    def learnt(self, gold: Gold) -> list[IntArray]:
+        """What the map of each part is fitted on, (N,) each: see `Part.learnt`."""
+        return [part.learnt(codes) for part, codes in zip(self.parts, gold, strict=True)]
+
     def combined(self, inquiry: Inquiry, codes: Gold) -> IntArray:
         """The combined codes (N,) of an inquiry's parts."""
         sizes = [self.parts[j].n_codes for j in inquiry.places]
@@ -164,9 +180,9 @@ def worth_before_gold(campaign: Campaign) -> Worth:
     return campaign_worth(campaign, Expected(labels, codes), np.arange(campaign.n_units))[1]
 
 
-def round_weights(campaign: Campaign, sizes: Sequence[int]) -> FloatArray:
+def round_weights(campaign: Campaign, sizes: Sequence[int], before: FloatArray | None = None) -> FloatArray:
     """The weight of each planned round, (R,): see `planned_weights`."""
-    return planned_weights(worth_before_gold(campaign).variance, sizes, campaign.uniform_mix)
+    return planned_weights(worth_before_gold(campaign).variance, sizes, campaign.uniform_mix, before)
 
 
 def _machine_shares(part: Part, base: FloatArray) -> FloatArray:

@@ -5,7 +5,6 @@ beside that is cross-fitted over the folds, which were drawn one by one.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -16,7 +15,6 @@ from annotator.sampling.campaign import (
     Campaign,
     Expected,
     Gold,
-    Inquiry,
     Part,
     campaign_worth,
     worth_before_gold,
@@ -43,7 +41,7 @@ def fit_maps(
     """The error map of each part on all gold, with weights (N,).
 
     By default each code counts once, whatever drew it: the map that narrows an interval most is good where
-    the draws are, not where the corpus is.
+    the draws are, not where the corpus is. A code with the weight NaN does not count.
     """
     return tuple(
         _fit_map(campaign, part, codes, rng, weights)
@@ -54,10 +52,13 @@ def fit_maps(
 def _fit_map(
     campaign: Campaign, part: Part, gold: IntArray, rng: np.random.Generator, weights: FloatArray | None
 ) -> ErrorMap:
-    coded = gold >= 0
+    labels = part.learnt(gold)
+    coded = labels >= 0
+    if weights is not None:
+        coded &= np.isfinite(weights)
     return fit_error_map(
         part.signals.take(coded),
-        gold[coded],
+        labels[coded],
         n_codes=part.n_codes,
         weights=np.ones(int(coded.sum())) if weights is None else weights[coded],
         rng=rng,
@@ -162,7 +163,7 @@ def uniform_share(
         residual = [(of * (1.0 - of)).sum(axis=1) for of in expected]
         misfit = [
             variance_misfit(error_map.out_of_fold, codes[codes >= 0])
-            for error_map, codes in zip(error_maps, gold, strict=True)
+            for error_map, codes in zip(error_maps, campaign.learnt(gold), strict=True)
         ]
         contributions = [
             Contribution(
@@ -187,6 +188,7 @@ def predict_round(
     fold: IntArray,
     error_maps: Sequence[ErrorMap] | None,
     rng: np.random.Generator,
+    choose: bool = False,
 ) -> tuple[FloatArray, ...]:
     """Predictions (N, K) of a coded round for each part, from maps that owe nothing to a unit's own fold.
 
@@ -201,9 +203,12 @@ def predict_round(
         The maps that designed the round: they name the candidates, and their out-of-fold predictions are
         those of the units that had gold before. None in the first round.
     rng : numpy.random.Generator
+    choose : bool
+        Whether each fold chooses its candidate anew: where the maps that designed the round rest on codes
+        of another origin than its own.
     """
     maps: Sequence[ErrorMap | None] = error_maps or [None] * len(campaign.parts)
-    predict = partial(_predict_part, candidates=campaign.candidates, fold=fold, rng=rng)
+    predict = partial(_predict_part, candidates=campaign.candidates, fold=fold, rng=rng, choose=choose)
     return tuple(
         predict(part, codes, error_map)
         for part, codes, error_map in zip(campaign.parts, gold, maps, strict=True)
@@ -218,19 +223,23 @@ def _predict_part(
     candidates: Sequence[str],
     fold: IntArray,
     rng: np.random.Generator,
+    choose: bool,
 ) -> FloatArray:
+    labels, is_old = part.learnt(gold), fold < 0
     prediction = cross_fit(
         part.signals,
-        gold,
+        labels,
         fold=fold,
         n_codes=part.n_codes,
-        weights=(gold >= 0).astype(np.float64),
+        weights=(labels >= 0).astype(np.float64),
         rng=rng,
-        candidate=None if error_map is None else error_map.candidate,
+        candidate=None if error_map is None or choose else error_map.candidate,
         candidates=candidates,
     )
     if error_map is not None:
-        prediction[fold < 0] = error_map.out_of_fold
+        # The map was fitted on the units that had gold before and on those that were only taught.
+        fitted = is_old if part.taught is None else is_old | (part.taught >= 0)
+        prediction[is_old] = error_map.out_of_fold[is_old[fitted]]
     return prediction
 
 
@@ -249,17 +258,6 @@ def as_rounds(
     drawn[design.units] = design.drawn
     fold = folds(design, n_units)
     return tuple(Round(number, known, probability, drawn, fold, of, weight) for of in predictions)
-
-
-def combined_rounds(inquiry: Inquiry, rounds: Sequence[Sequence[Round]]) -> list[Round]:
-    """The rounds of all parts, (R,) each, as rounds of an inquiry's answers, predicted as if independent.
-
-    Predictions may be wrong without harm to validity, so that codes which go together cost width alone.
-    """
-    return [
-        replace(of[0], prediction=inquiry.expected([each.prediction for each in of]))
-        for of in zip(*rounds, strict=True)
-    ]
 
 
 def folds(design: Design, n_units: int) -> IntArray:

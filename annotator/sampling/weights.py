@@ -7,7 +7,9 @@ import numpy as np
 from models.arrays import FloatArray
 
 
-def planned_weights(variance: FloatArray, sizes: Sequence[int], uniform_mix: float) -> FloatArray:
+def planned_weights(
+    variance: FloatArray, sizes: Sequence[int], uniform_mix: float, before: FloatArray | None = None
+) -> FloatArray:
     """Weights of planned rounds, (R,), the first being one: their expected precisions.
 
     A late round is more precise than an early one of the same size, since units coded before count exactly.
@@ -25,6 +27,9 @@ def planned_weights(variance: FloatArray, sizes: Sequence[int], uniform_mix: flo
         Planned size of each round.
     uniform_mix : float
         Share of each budget that is spread uniformly.
+    before : (N,) array, optional
+        Probability that a unit was coded before the first of these rounds. Where that was a draw of its own
+        (every unit had a chance), its weight is one, and those of the rounds are relative to it.
 
     Examples
     --------
@@ -33,18 +38,26 @@ def planned_weights(variance: FloatArray, sizes: Sequence[int], uniform_mix: flo
     >>> few = np.where(np.arange(1000) < 60, 1.0, 0.0)
     >>> planned_weights(few, [20, 20, 20], 0.1).round(1).tolist()
     [1.0, 2.5, 18.3]
+    >>> planned_weights(np.ones(1000), [100, 100], 1.0, before=np.full(1000, 0.1)).round(2).tolist()
+    [1.25, 1.61]
     """
     score = np.sqrt(variance)
-    left: FloatArray = np.ones(variance.size)
+    left: FloatArray = np.ones(variance.size) if before is None else 1.0 - before
     precisions: list[float] = []
     for size in sizes:
         probability = planned_probability(score, left, size, uniform_mix)
-        expected = float(np.sum(left * variance * (1.0 - probability) / probability))
-        precisions.append(1.0 / expected if expected > 0 else np.inf)
+        precisions.append(_precision(variance, left, probability))
         left = left * (1.0 - probability)
     first = precisions[0]
+    if before is not None and np.all(before > 0):
+        first = _precision(variance, np.ones(variance.size), before)
     # A planned census has no error at all; `rectify` gives it all the weight once it has happened.
     return np.array([1.0 if np.isinf(p) else min(p / first, 1e6) for p in precisions])
+
+
+def _precision(variance: FloatArray, left: FloatArray, probability: FloatArray) -> float:
+    expected = float(np.sum(left * variance * (1.0 - probability) / probability))
+    return 1.0 / expected if expected > 0 else np.inf
 
 
 def planned_probability(score: FloatArray, left: FloatArray, size: float, uniform_mix: float) -> FloatArray:

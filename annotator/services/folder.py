@@ -4,6 +4,7 @@
 
     .services/services.json      addresses, process ids, ports; no secret
     .services/credentials.json   the Label Studio account, readable by its owner alone
+    .services/label-studio-database   the PostgreSQL of Label Studio, if it has one; private too
     .services/label-studio/      Label Studio's database and files
     .services/prefect/           Prefect's database
     .services/logs/*.log         what the servers print
@@ -96,7 +97,7 @@ class ServicesFolder:
 
     def write(self, record: Record) -> None:
         """Replace ``services.json`` in one step."""
-        _write_privately(self.path / "services.json", record.model_dump_json(indent=2))
+        write_privately(self.path / "services.json", record.model_dump_json(indent=2))
 
     def services(self) -> Services | None:
         """The recorded addresses; None when no Label Studio was started."""
@@ -136,7 +137,7 @@ class ServicesFolder:
 
     def store_credentials(self, credentials: Credentials) -> None:
         """Write the private file, mode 0600."""
-        _write_privately(self.path / "credentials.json", json.dumps(credentials._asdict(), indent=2))
+        write_privately(self.path / "credentials.json", json.dumps(credentials._asdict(), indent=2))
 
 
 def find(start: Path | None = None) -> Services | None:
@@ -161,7 +162,8 @@ def find(start: Path | None = None) -> Services | None:
     return None
 
 
-def _write_privately(path: Path, text: str) -> None:
+def write_privately(path: Path, text: str) -> None:
+    """Replace a file in one step with one that only its owner can read."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
     with os.fdopen(descriptor, "w") as file:
         file.write(text + "\n")

@@ -14,6 +14,7 @@ _POLL_SECONDS = 0.25
 _PROGRESS_SECONDS = 5.0
 _REUSED_PATIENCE = 20.0
 _MOVES = 5
+_LETTING_GO = 5.0
 _LOG_BYTES = 20_000_000
 
 Outcome = Literal["healthy", "port lost", "ended", "silent"]
@@ -98,6 +99,8 @@ class Keeper:
         recorded = self._folder.read().ports
         last = recorded.get(self._server.name)
         others = {port for name, port in recorded.items() if name != self._server.name}
+        if last is not None and last not in self._avoid:
+            ports.wait_until_free(last, _LETTING_GO)  # people have bookmarked it
         preferred = [port for port in (last, self._server.usual_port) if port is not None]
         return ports.choose(preferred, self._avoid | others)
 
@@ -124,7 +127,8 @@ class Keeper:
         process = processes.alive(record)
         is_own = process is not None and (record.port is None or processes.listens(process, record.port))
         if is_taken and not is_own:
-            return "port lost"
+            # A server that was just killed holds its port a moment longer: that is no stranger yet.
+            return "port lost" if self._is_ours else "ended"
         if process is None:
             return "ended"
         return "healthy" if is_own and self._server.is_healthy(record) else "silent"

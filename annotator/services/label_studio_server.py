@@ -1,4 +1,4 @@
-"""The Label Studio server of a project: community edition, SQLite, one account, no telemetry."""
+"""The Label Studio server of a project: community edition, one account, no telemetry."""
 
 import os
 import shutil
@@ -10,6 +10,7 @@ import httpx
 
 from annotator.errors import ServiceError
 from annotator.services.folder import Credentials, ProcessRecord, ServicesFolder
+from annotator.services.label_studio_database import database
 from annotator.services.ports import LOOPBACK
 from annotator.services.server import LABEL_STUDIO, minimal_environment
 
@@ -56,7 +57,7 @@ class LabelStudioServer:
             "LATEST_VERSION_CHECK": "false",
             "SENTRY_DSN": "",
             "FRONTEND_SENTRY_DSN": "",
-            "DJANGO_DB": "sqlite",
+            **database(self.folder),
             "LOG_LEVEL": "WARNING",
         }
 

@@ -2,6 +2,7 @@
 
 import itertools
 import socket
+import time
 
 from annotator.errors import ServiceError
 
@@ -27,6 +28,13 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def wait_until_free(port: int, seconds: float) -> None:
+    """Return when the port is free, or after so many seconds: a killed server lets go a moment later."""
+    end = time.monotonic() + seconds
+    while not is_free(port) and time.monotonic() < end:
+        time.sleep(0.1)
 
 
 def choose(preferred: list[int], avoid: set[int]) -> int:

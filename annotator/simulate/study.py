@@ -73,9 +73,9 @@ def _codes(workspace: Workspace) -> list[IntArray]:
     """The human code on record of every unit, (N,), for each facet. Raises CorpusError if one lacks."""
     coding = build_coding(workspace)
     coding.check()
-    units = pd.DataFrame({"unit_id": workspace.units["unit_id"], "task_id": np.arange(len(workspace.units))})
-    codes = coding.collect(units).set_index("unit_id")["label"]
-    labels = codes.loc[workspace.units["unit_id"]]
+    ids = workspace.units["unit_id"]
+    units = pd.DataFrame({"unit_id": ids, "task_id": np.arange(len(ids)), "overlap": 1})
+    labels = coding.collect(units).set_index("unit_id")["label"].loc[ids]
     return [facet.index(labels) for facet in facets(workspace.study.codebook)]
 
 

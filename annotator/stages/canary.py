@@ -12,7 +12,6 @@ import pyarrow as pa
 from annotator import schema
 from annotator.errors import AnnotatorError
 from annotator.labeling.build import build
-from annotator.labeling.cache import ReplyCache
 from annotator.labeling.drift import REPEATING, Drift, compare
 from annotator.labeling.protocol import to_table
 from annotator.machines import Machine, OpenAIMachine
@@ -77,18 +76,16 @@ def _ask_again(workspace: Workspace, machine: Machine, round_number: int) -> Non
     before = _first_labels(workspace, machine)
     rows = workspace.units.iloc[workspace.position[before["unit_id"]].to_numpy()]
     units = units_of(workspace, pa.Table.from_pandas(rows, preserve_index=False))
-    # Replies of this asking alone, so that a crash in the middle of it pays for none twice.
-    replies = ReplyCache(workspace.folder / f"canary-{machine.name}-{round_number:03d}.sqlite")
     note = ""
     try:
-        now = to_table(build(workspace, machine, replies=replies).label(units)).to_pandas()
+        annotator = build(workspace, machine, occasion=f"canary of round {round_number}")
+        now = to_table(annotator.label(units)).to_pandas()
     except AnnotatorError as error:
         note, now, before = error.message, to_table([]).to_pandas(), before.iloc[:0]
     now["first_label"], now["first_confidence"] = before["label"].array, before["confidence"].array
     now["first_status"], now["round"] = before["status"].array, round_number
     path = canary_labels(machine.name, round_number)
     workspace.write(path, now, schema.CANARY, annotator=machine.name, round=round_number, note=note)
-    replies.remove()
 
 
 def _first_labels(workspace: Workspace, machine: Machine) -> pd.DataFrame:

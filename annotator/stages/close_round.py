@@ -6,19 +6,22 @@ import pandas as pd
 from annotator import evidence, schema
 from annotator.classifiers import in_the_loop
 from annotator.coding import gold_rule
+from annotator.coding.disagreement import ADJUDICATED
 from annotator.errors import AnnotatorError
 from annotator.facets import facets
 from annotator.sampling.rounds import predict_round
 from annotator.seeds import generator
 from annotator.stages.collect import outstanding, stored_codes
+from annotator.stages.disagreement import decided, undecided
 from annotator.stages.give_up import leave_out, uncodable
-from annotator.workspace import Workspace, gold, nonresponse, posteriors, predictions, tasks
+from annotator.workspace import Workspace, gold, posteriors, predictions, tasks
 
 
 def close_round(workspace: Workspace, round_number: int) -> str:
     """Write ``predictions.parquet``, cross-fitted over the round's folds, and then ``gold.parquet``.
 
-    Where a model forms the gold, ``posteriors.parquet`` keeps the probabilities behind it.
+    Where a model forms the gold, ``posteriors.parquet`` keeps the probabilities behind it. What an
+    adjudicator decided is gold.
 
     A unit that nobody coded keeps the round open: it is never left out silently. One that coders said cannot
     be coded is left out aloud (`leave_out`).
@@ -26,8 +29,10 @@ def close_round(workspace: Workspace, round_number: int) -> str:
     waiting = outstanding(workspace, round_number)
     if not waiting.empty:
         raise AnnotatorError(f"round {round_number} cannot be closed: {len(waiting)} units lack codes")
+    if undecided(workspace, round_number):
+        raise AnnotatorError(f"round {round_number} cannot be closed: coders disagree and nobody adjudicated")
     declined = uncodable(workspace, round_number)
-    if not declined.empty and not workspace.store.exists(nonresponse(round_number)):
+    if set(declined["unit_id"]) - evidence.given_up(workspace, round_number):
         leave_out(workspace, round_number, declined)
     sent = workspace.store.read_frame(tasks(round_number)).sort_values("unit_id")
     earlier = [stored_codes(workspace, number) for number in range(1, round_number)]
@@ -39,6 +44,7 @@ def close_round(workspace: Workspace, round_number: int) -> str:
         overlap=dict(zip(sent["unit_id"], sent["overlap"], strict=True)),
         codebook=workspace.study.codebook,
         rng=generator(workspace.study, round_number, "gold"),
+        adjudicated=_adjudicated(workspace, round_number),
     )
     _predict(workspace, round_number, dict(zip(labels["unit_id"], labels["label"], strict=True)))
     if behind is not None:
@@ -47,8 +53,16 @@ def close_round(workspace: Workspace, round_number: int) -> str:
     rule = workspace.study.coding.gold.rule
     workspace.write(gold(round_number), labels, schema.GOLD, round=round_number, rule=rule)
     how = ", ".join(f"{count} {name}" for name, count in labels["how"].value_counts().items())
-    left_out = f"; {len(declined)} units could not be coded" if len(declined) else ""
+    left_out = f"; {len(declined)} units have none" if len(declined) else ""
     return f"{len(labels)} gold labels ({how}){left_out}"
+
+
+def _adjudicated(workspace: Workspace, round_number: int) -> dict[str, str]:
+    """The labels that adjudicators gave, of this round and those before."""
+    now = decided(workspace, round_number).dropna(subset=["label"])
+    before = [workspace.store.read_frame(gold(number)) for number in range(1, round_number)]
+    rows = pd.concat([now, *(frame[frame["how"] == ADJUDICATED] for frame in before)])
+    return dict(zip(rows["unit_id"], rows["label"], strict=True))
 
 
 def _predict(workspace: Workspace, round_number: int, labels: dict[str, str]) -> None:
@@ -56,7 +70,7 @@ def _predict(workspace: Workspace, round_number: int, labels: dict[str, str]) ->
     said, design = in_the_loop.signals(workspace, round_number), evidence.drawn_in(workspace, round_number)
     new = workspace.units["unit_id"].map(labels)
     before = evidence.gold_codes(workspace, round_number - 1)
-    error_maps = evidence.error_maps(workspace, said, round_number - 1) if round_number > 1 else None
+    error_maps = evidence.design_maps(workspace, said, round_number)
     probabilities = predict_round(
         evidence.campaign(workspace, said),
         [
@@ -66,6 +80,7 @@ def _predict(workspace: Workspace, round_number: int, labels: dict[str, str]) ->
         fold=design.stratum,
         error_maps=error_maps,
         rng=generator(workspace.study, round_number, "cross_fit"),
+        choose=round_number == 1,
     )
     rows = evidence.prediction_columns(workspace, probabilities)
     rows.insert(0, "unit_id", workspace.units["unit_id"])

@@ -26,7 +26,7 @@ def collect(workspace: Workspace, round_number: int) -> str:
     """
     service = build(workspace)
     sent = _sent(workspace, round_number, service)
-    _add(workspace, round_number, service.collect(sent, _since(stored_codes(workspace, round_number))))
+    collect_changes(workspace, round_number, service)
     waiting = outstanding(workspace, round_number)
     if waiting.empty:
         _add(workspace, round_number, service.collect(sent))
@@ -34,24 +34,34 @@ def collect(workspace: Workspace, round_number: int) -> str:
     return f"{len(sent) - len(waiting)} of {len(sent)} units coded"
 
 
+def collect_changes(workspace: Workspace, round_number: int, service: CodingService) -> None:
+    """Fetch what has changed since the last collection. Raises ServiceError."""
+    sent = workspace.store.read_frame(tasks(round_number))
+    _add(workspace, round_number, service.collect(sent, _since(stored_codes(workspace, round_number))))
+
+
 def _since(known: pd.DataFrame) -> pd.Timestamp | None:
     return None if known.empty else known["updated_at"].max() - OVERLAPPING
 
 
 def _add(workspace: Workspace, round_number: int, found: pd.DataFrame) -> None:
-    known = stored_codes(workspace, round_number)
+    add(workspace, round_number, found, codes(round_number), code_changes(round_number))
+
+
+def add(workspace: Workspace, round_number: int, found: pd.DataFrame, path: str, changes: str) -> None:
+    """Merge what was found into the table at ``path``; what it takes the place of is kept at ``changes``."""
+    known = _stored(workspace, path)
     merged = merge(known, found)
-    if workspace.store.exists(codes(round_number)) and merged.equals(known):
+    if workspace.store.exists(path) and merged.equals(known):
         return
-    _keep_replaced(workspace, round_number, replaced(known, merged))
-    workspace.write(codes(round_number), merged, schema.CODES, round=round_number)
+    _keep_replaced(workspace, round_number, replaced(known, merged), changes)
+    workspace.write(path, merged, schema.CODES, round=round_number)
 
 
-def _keep_replaced(workspace: Workspace, round_number: int, rows: pd.DataFrame) -> None:
+def _keep_replaced(workspace: Workspace, round_number: int, rows: pd.DataFrame, path: str) -> None:
     """Written before the new codes are: after a crash in between the same rows come again, and count once."""
     if rows.empty:
         return
-    path = code_changes(round_number)
     kept = [workspace.store.read_frame(path)] if workspace.store.exists(path) else []
     history = pd.concat([*kept, rows], ignore_index=True)
     history = history.drop_duplicates(["unit_id", "coder", "annotation_id", "updated_at"])
@@ -68,7 +78,10 @@ def _sent(workspace: Workspace, round_number: int, service: CodingService) -> pd
 
 def stored_codes(workspace: Workspace, round_number: int) -> pd.DataFrame:
     """The codes collected so far."""
-    path = codes(round_number)
+    return _stored(workspace, codes(round_number))
+
+
+def _stored(workspace: Workspace, path: str) -> pd.DataFrame:
     if workspace.store.exists(path):
         return workspace.store.read_frame(path)
     nothing: pd.DataFrame = schema.CODES.empty_table().to_pandas()

@@ -6,6 +6,7 @@ from annotator import schema
 from annotator.coding import gold
 from annotator.errors import StudyError
 from annotator.stages.collect import outstanding, stored_codes
+from annotator.stages.disagreement import decided
 from annotator.workspace import Workspace, ledger, nonresponse, tasks
 
 ALL_STRATA = -1
@@ -29,9 +30,22 @@ def give_up(workspace: Workspace, round_number: int) -> str:
 
 
 def uncodable(workspace: Workspace, round_number: int) -> pd.DataFrame:
-    """The units of a round that coders said cannot be coded: ``unit_id, reason``."""
+    """The units of a round that get no label: ``unit_id, reason``.
+
+    Those that were given up before, that coders said cannot be coded, and that an adjudicator said so of.
+    """
     sent = workspace.store.read_frame(tasks(round_number))["unit_id"]
-    return gold.uncodable(stored_codes(workspace, round_number), sent, workspace.study.codebook)
+    by_coders = gold.uncodable(stored_codes(workspace, round_number), sent, workspace.study.codebook)
+    by_adjudicator = decided(workspace, round_number).dropna(subset=["reason"])[["unit_id", "reason"]]
+    found = pd.concat([_left_out(workspace, round_number), by_coders, by_adjudicator], ignore_index=True)
+    return found.drop_duplicates("unit_id").reset_index(drop=True)
+
+
+def _left_out(workspace: Workspace, round_number: int) -> pd.DataFrame:
+    path = nonresponse(round_number)
+    if workspace.store.exists(path):
+        return workspace.store.read_frame(path)[["unit_id", "reason"]]
+    return pd.DataFrame(columns=["unit_id", "reason"])
 
 
 def leave_out(workspace: Workspace, round_number: int, lacking: pd.DataFrame) -> int:

@@ -4,6 +4,7 @@ import pyarrow as pa
 
 from annotator import corpus
 from annotator.asked import refuse_unanswerable
+from annotator.coding.images import refuse_missing_images
 from annotator.workspace import CORPUS, ROW_GROUP, Workspace
 
 
@@ -11,6 +12,7 @@ def ingest(workspace: Workspace) -> str:
     """Write ``corpus.parquet``. Raises CorpusError, and StudyError if it cannot answer the questions."""
     table = corpus.read(workspace.study)
     refuse_unanswerable(workspace.study, table.units)
+    refuse_missing_images(workspace.study, table.units)
     workspace.store.write(
         CORPUS,
         pa.Table.from_pandas(table.units, preserve_index=False).replace_schema_metadata(None),

@@ -28,11 +28,11 @@ def open_round(workspace: Workspace, round_number: int) -> str:
     rng = np.random.default_rng(seed)
     sizes = round_sizes(workspace, round_number - 1)
     budget = sizes[round_number - 1]
-    if round_number == 1:
+    error_maps = evidence.design_maps(workspace, said, round_number)
+    if error_maps is None:
         design = open_first_round(campaign, budget, rng)
         about_map = "none yet: it is fitted when this round is coded"
     else:
-        error_maps = evidence.error_maps(workspace, said, round_number - 1)
         gold = evidence.gold_codes(workspace, round_number - 1)
         design = open_later_round(campaign, error_maps, gold, budget, rng)
         about_map = _describe_maps(workspace, error_maps)
@@ -44,7 +44,9 @@ def open_round(workspace: Workspace, round_number: int) -> str:
         round=round_number,
         reason=design.reason,
         uniform_mix=design.uniform_mix,
-        round_weight=float(round_weights(campaign, sizes)[round_number - 1]),
+        round_weight=float(
+            round_weights(campaign, sizes, evidence.coded_before(workspace))[round_number - 1]
+        ),
         error_map=about_map,
         blind=not rows["preannotated"].any(),
         **({} if model is None else {"model": model}),

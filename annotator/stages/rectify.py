@@ -9,13 +9,16 @@ import numpy as np
 import pandas as pd
 
 from annotator import evidence, schema
+from annotator.adoption import stored
 from annotator.asked import OnFacet
 from annotator.campaign_estimates import campaign_estimates
 from annotator.inference.methods import DEFAULT_METHODS, Estimate, Question
 from annotator.inference.rectify import UNKNOWN
 from annotator.roles import unit_clusters
 from annotator.study import Study
-from annotator.workspace import ESTIMATES, Workspace
+from annotator.workspace import ADOPTED, ESTIMATES, Workspace
+
+NONRESPONSE = "nonresponse_adjusted"
 
 
 def rectify(workspace: Workspace, n_rounds: int) -> str:
@@ -51,16 +54,28 @@ def answers(
     gold = evidence.gold_codes(workspace, n_rounds)
     campaign = evidence.campaign(workspace, evidence.machine(workspace), asked)
     place = {each.name: position for position, each in enumerate(study.estimands)}
-    question = study_question(study, workspace.units if units is None else units)
+    question = _with_adopted(workspace, study_question(study, workspace.units if units is None else units))
     for number in range(1, n_rounds + 1):
-        so_far = [of[:number] for of in rounds]
+        so_far = [[each for each in of if each.number <= number] for of in rounds]
         used = so_far[0][-1].known | so_far[0][-1].drawn
-        if evidence.given_up(workspace, number):
-            question = replace(question, flags=("nonresponse_adjusted",))
+        if evidence.given_up(workspace, number) and NONRESPONSE not in question.flags:
+            question = replace(question, flags=(*question.flags, NONRESPONSE))
         if number >= first_round:
             gold_so_far = [np.where(used, codes, UNKNOWN) for codes in gold]
             rows = campaign_estimates(campaign, so_far, gold_so_far, question, methods)
             yield number, sorted(rows, key=lambda row: place[row.estimand])
+
+
+def _with_adopted(workspace: Workspace, question: Question) -> Question:
+    """The question where some codes are from before the study: a sample among them adds to the plan."""
+    n_adopted = stored.n_counted(workspace)
+    if not n_adopted:
+        return question
+    lost = (NONRESPONSE,) if evidence.given_up(workspace, ADOPTED) else ()
+    plan = question.planned_labels
+    if plan is not None and stored.is_sample(workspace):
+        plan += n_adopted
+    return replace(question, flags=(*question.flags, "adopted_codes", *lost), planned_labels=plan)
 
 
 def is_current(workspace: Workspace, n_rounds: int) -> bool:

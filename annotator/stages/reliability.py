@@ -55,6 +55,7 @@ def coded(workspace: Workspace, n_rounds: int) -> Coded:
         weights=_weights(workspace, [frame["unit_id"].tolist() for frame in of_round]),
         doubt=np.concatenate([_doubt(workspace, number) for number in numbers]),
         shown=np.isin(units, _shown(workspace, numbers)),
+        how=settled["how"].to_numpy(dtype=str),
     )
 
 

@@ -3,7 +3,6 @@
 import numpy as np
 
 from annotator import schema
-from annotator.coders import LabelStudioCoding
 from annotator.coding.build import build
 from annotator.coding.protocol import Task
 from annotator.seeds import generator
@@ -25,13 +24,19 @@ def planned_tasks(workspace: Workspace, round_number: int) -> list[Task]:
     drawn = rows.loc[rows["drawn"], "unit_id"].to_numpy()
     rng = generator(workspace.study, round_number, "send")
     order = rng.permutation(drawn)
-    coding = workspace.study.coding
-    share = coding.overlap if isinstance(coding, LabelStudioCoding) else 0.0
-    doubled = set(rng.choice(order, size=round(share * len(order)), replace=False)) if share else set()
-    text = workspace.units.set_index("unit_id")["text"]
+    overlap = workspace.study.coding.overlap
+    doubled = set(rng.choice(order, size=overlap.n_doubled(len(order)), replace=False))
+    units = workspace.units.set_index("unit_id")
+    image = workspace.study.corpus.image
     shown = _machine_labels_to_show(workspace, set(rows.loc[rows["preannotated"], "unit_id"]))
     return [
-        Task(str(unit), str(text[unit]), 2 if unit in doubled else 1, shown.get(unit))
+        Task(
+            str(unit),
+            str(units.at[unit, "text"]),
+            overlap.coders if unit in doubled else 1,
+            shown.get(unit),
+            image=str(units.at[unit, image]) if image else None,
+        )
         for unit in np.asarray(order)
     ]
 

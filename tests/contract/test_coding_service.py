@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -37,14 +37,28 @@ def book(request: pytest.FixtureRequest) -> Codebook:
     return BOOK if request.param == "one code" else SETS
 
 
-@pytest.fixture(params=["replay", pytest.param("label_studio", marks=pytest.mark.integration)])
+SERVERS = ["label_studio", "label_studio_on_postgresql"]
+
+
+@pytest.fixture(params=["replay", *(pytest.param(name, marks=pytest.mark.integration) for name in SERVERS)])
 def case(request: pytest.FixtureRequest, book: Codebook) -> Case:
+    return _case(request, Form(book))
+
+
+@pytest.fixture(params=["replay", pytest.param("label_studio", marks=pytest.mark.integration)])
+def adjudication(request: pytest.FixtureRequest, book: Codebook) -> Case:
+    """The service of an adjudicator."""
+    return _case(request, Form(book, adjudicates=True))
+
+
+def _case(request: pytest.FixtureRequest, form: Form) -> Case:
+    book = form.codebook
     truth = SETS_TRUTH if book.is_multilabel else TRUTH
     if request.param == "replay":
         return Case(ReplayCoding(truth, book), lambda: None, truth)
-    running = request.getfixturevalue("label_studio")
+    running = request.getfixturevalue(request.param)
     url, token = running.label_studio_url, running.credentials().token
-    service = LabelStudio(url, token, "contract", Form(book), study_id=uuid.uuid4().hex)
+    service = LabelStudio(url, token, "contract", form, study_id=uuid.uuid4().hex)
 
     def code_everything() -> int:
         email, password = "contract@example.com", "coder-password-1"
@@ -88,6 +102,22 @@ def test_a_round_from_sending_to_codes(case: Case) -> None:
     assert codes["annotation_id"].is_unique
     pd.testing.assert_frame_equal(service.collect(sent), codes)
     pd.testing.assert_frame_equal(service.send(1, TASKS), sent)
+
+
+def test_an_adjudicator_is_sent_what_coders_said_and_answers_like_a_coder(adjudication: Case) -> None:
+    service = adjudication.service
+    tasks = [replace(task, given=f"\N{BULLET} {BOOK.names[0]}\n\N{BULLET} $text <i>") for task in TASKS]
+    sent = service.send(1, tasks)
+    changed = [replace(tasks[0], given="\N{BULLET} something else"), *tasks[1:]]
+    pd.testing.assert_frame_equal(service.send(1, changed), sent)
+    adjudication.code_everything()
+    codes = service.collect(sent)
+    assert has_schema(codes, schema.CODES)
+    assert dict(zip(codes["unit_id"], codes["label"], strict=True)) == adjudication.truth
+    # Some of the disagreements, sent again without the others, keep their tasks.
+    again = service.send(1, tasks[1:])
+    assert again["unit_id"].tolist() == ["unit 1", "unit 2"]
+    pd.testing.assert_frame_equal(service.collect(sent), codes)
 
 
 def test_only_what_is_asked_for_is_collected(case: Case) -> None:

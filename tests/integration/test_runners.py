@@ -1,4 +1,4 @@
-"""Labelling on threads, Dask and Ray: the same tables as in one process, and no kill changes them."""
+"""Labelling and predicting on threads, Dask and Ray: the same tables as in one process, kills or not."""
 
 import contextlib
 import os
@@ -8,18 +8,26 @@ import time
 from pathlib import Path
 from typing import Any
 
+import classified_study
 import distributed
+import pandas as pd
 import psutil
 import pyarrow as pa
 import pytest
 import small_study
+import tiny_encoder
+import yaml
 from chat_endpoint import Answer, ChatEndpoint, completion
 
 from annotator.advance import advance
+from annotator.classifiers import predict as in_process
+from annotator.classifiers import prediction_job
+from annotator.classifiers.train import train
 from annotator.errors import ServiceUnavailableError
 from annotator.state import next_step
 from annotator.workspace import Workspace, shard
 from flows.label import label, label_task
+from flows.predict import predict
 
 pytestmark = pytest.mark.integration
 
@@ -155,6 +163,40 @@ def test_a_running_cluster_is_used_and_left_running(
         label(path)
         assert cluster.status == distributed.Status.running
     assert machine_tables(path) == sequential
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A study with a trained encoder, 400 texts to predict, and what one process predicts of them."""
+    folder = tmp_path_factory.mktemp("trained")
+    texts = classified_study.corpus()
+    tiny_encoder.build(folder / "base", texts["text"].tolist())
+    model = {"kind": "encoder", "base": "base", "settings": {"epochs": 2, "learning_rate": 5e-3}}
+    workspace = classified_study.run(folder, texts, model=model)
+    train(workspace)
+    texts.to_parquet(folder / "new.parquet")
+    in_process.predict(workspace, folder / MODEL, folder / "new.parquet", folder / "serial")
+    return workspace
+
+
+MODEL = "out/models/round-002/encoder"
+
+
+@pytest.mark.parametrize("runner", LOCAL, ids=lambda runner: str(runner["kind"]))
+def test_every_runner_predicts_the_same(
+    trained: Workspace, prefect: None, monkeypatch: pytest.MonkeyPatch, runner: dict[str, Any]
+) -> None:
+    folder, path, kind = trained.study.folder, trained.study.path, runner["kind"]
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"runner": runner}))
+    monkeypatch.setattr(prediction_job, "PART", 60)
+    told = predict(path, MODEL, "new.parquet", kind)
+    assert told == "400 texts predicted in 7 parts, 7 of them now"
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(folder / kind), pd.read_parquet(folder / "serial"), rtol=0, atol=1e-6
+    )
+    (folder / kind / "part-00003.parquet").unlink()
+    if kind == "threads":  # the others would start another cluster
+        assert predict(path, MODEL, "new.parquet", kind).endswith("in 7 parts, 1 of them now")
 
 
 def test_an_endpoint_that_is_away_stops_the_run_and_is_told(

@@ -127,6 +127,6 @@ def answer(
     """The estimate of the prevalence after the last round."""
     part = Part(corpus.signals, CODES.codes, [MEAN])
     campaign = Campaign([part], candidates=("logistic",), training=training or Training())
-    played = play(campaign, [corpus.codes], sizes, rng, learn)
+    played = play(campaign, [corpus.codes], sizes, rng, learn=learn)
     rows = estimate(list(played.rounds[0]), played.gold[0], [MEAN], Question(CODES.codes, LEVEL))
     return next(row for row in rows if row.method == "rounds" and row.label == "yes")

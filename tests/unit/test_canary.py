@@ -14,7 +14,9 @@ from annotator import schema
 from annotator.advance import advance
 from annotator.cli import app
 from annotator.errors import ServiceError
+from annotator.labeling.build import spent
 from annotator.labeling.drift import compare
+from annotator.machines import OpenAIMachine
 from annotator.stages import canary
 from annotator.state import Step, next_step
 from annotator.status import status
@@ -97,7 +99,33 @@ def test_the_same_units_are_asked_every_time_and_paid_for(tmp_path: Path) -> Non
     assert again[0]["unit_id"].tolist() == again[1]["unit_id"].tolist()
     assert workspace.store.read(canary_labels("remote", 1)).schema.remove_metadata() == schema.CANARY
     assert status(workspace).machines["cost"].item() == pytest.approx(cost + 2 * 7 * 20 / 1000)
-    assert not list(workspace.folder.glob("canary*"))
+
+
+def test_asking_again_stays_within_the_cap(tmp_path: Path) -> None:
+    with ChatEndpoint(says("left")) as endpoint:
+        path = study_file(tmp_path, endpoint.base_url)
+        workspace = advance_to(path, Step("canary", 1))
+        (machine,) = workspace.study.machine
+        assert isinstance(machine, OpenAIMachine)
+        cap = spent(workspace, machine) + 0.6
+        path = study_file(tmp_path, endpoint.base_url, max_cost=cap)
+        n_asked = len(endpoint.requests)
+        outcome = advance(Workspace.open(path))
+    assert "of its max_cost of" in outcome.message
+    assert spent(Workspace.open(path), machine) <= cap
+    assert len(endpoint.requests) - n_asked < 2 * 20
+    assert next_step(Workspace.open(path)) == Step("open_round", 1)
+
+
+def test_a_crash_while_asking_again_pays_for_no_reply_twice(tmp_path: Path) -> None:
+    with ChatEndpoint(says("left")) as endpoint:
+        path = study_file(tmp_path, endpoint.base_url)
+        workspace = advance_to(path, Step("canary", 1))
+        advance(workspace)
+        n_asked = len(endpoint.requests)
+        Path(workspace.store.address(canary_labels("remote", 1))).unlink()
+        advance(Workspace.open(path))
+        assert len(endpoint.requests) == n_asked
 
 
 @pytest.mark.parametrize("fault", [error(401), error(503), error(400), Answer(b"[]")])

@@ -2,16 +2,18 @@
 
 import json
 
+import classified_study
 import multilabel_study
 import numpy as np
 import pandas as pd
 import pytest
 import small_study
+from classified_study import DESIGN, corpus
 from typer.testing import CliRunner
 
 from annotator.classifiers.coded_texts import coded_texts
-from annotator.classifiers.evaluate import evaluate
-from annotator.classifiers.predict import PART, predict
+from annotator.classifiers.evaluate import Options, evaluate
+from annotator.classifiers.predict import predict
 from annotator.classifiers.section import Model
 from annotator.classifiers.train import train
 from annotator.cli import app
@@ -19,31 +21,10 @@ from annotator.errors import StudyError
 from annotator.workspace import Workspace
 from models.kinds import KINDS
 
-WORDS = {
-    "left": "tax the rich unions workers",
-    "right": "cut taxes borders tradition",
-    "neither": "weather football recipes",
-}
-DESIGN = {
-    "design": {"rounds": 2, "budget": 160, "error_map": ["table"]},
-    "model": {"kind": "tfidf_logistic", "retrain": False},
-}
-
-
-def corpus():
-    rng = np.random.default_rng(1)
-    frame = small_study.corpus(400)
-    frame["text"] = [
-        f"{' '.join(rng.permutation([*WORDS[code].split(), 'the', 'and', 'of']))} {i}"
-        for i, code in enumerate(frame["human"])
-    ]
-    return frame
-
 
 @pytest.fixture(scope="module")
 def coded(tmp_path_factory):
-    path = small_study.write(tmp_path_factory.mktemp("classified"), corpus(), **DESIGN)
-    return small_study.run_to_the_end(path)
+    return classified_study.run(tmp_path_factory.mktemp("classified"))
 
 
 def test_the_section_offers_every_kind_there_is():
@@ -68,41 +49,6 @@ def test_trained_once_it_is_there_and_knows_the_codes(coded):
     assert first.folder.parent.name == "round-002"
     with pytest.raises(StudyError, match="belongs to another study"):
         train(coded, Model(kind="tfidf_logistic", settings={"c": 10.0}))
-
-
-def test_another_file_is_predicted_part_by_part(coded, tmp_path):
-    folder = train(coded).folder
-    frame = pd.concat([corpus()] * 60, ignore_index=True)
-    frame["id"] = [f"n{i}" for i in range(len(frame))]
-    frame.to_parquet(tmp_path / "new.parquet", row_group_size=7_000)
-    found = predict(coded, folder, tmp_path / "new.parquet", tmp_path / "out")
-    assert (found.n_texts, found.n_parts) == (24_000, 2)
-    parts = [pd.read_parquet(tmp_path / "out" / f"part-{i:05d}.parquet") for i in range(2)]
-    assert [len(part) for part in parts] == [PART, 24_000 - PART]
-    rows = pd.concat(parts, ignore_index=True)
-    assert (rows["id"] == frame["id"]).all()
-    assert (rows["prediction"] == frame["human"]).mean() > 0.95
-    assert rows.filter(like="probability_").sum(axis=1).to_numpy() == pytest.approx(1.0)
-    before = (tmp_path / "out" / "part-00000.parquet").stat().st_mtime_ns
-    (tmp_path / "out" / "part-00001.parquet").unlink()
-    predict(coded, folder, tmp_path / "new.parquet", tmp_path / "out")
-    assert (tmp_path / "out" / "part-00000.parquet").stat().st_mtime_ns == before
-    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "out" / "part-00001.parquet"), parts[1])
-
-
-def test_classifiers_and_machines_stand_in_one_table(coded):
-    found = evaluate(coded, n_folds=2, n_resamples=60)
-    f1 = found.table[found.table["metric"] == "f1_macro"].set_index("classifier")["mean"]
-    assert f1["tfidf_logistic"] > 0.9 > f1["old"] > f1["majority"]
-    assert "vader" in found.left_out
-    accuracy = found.intervals.query("classifier == 'old' and metric == 'accuracy' and texts == 'all'").iloc[
-        0
-    ]
-    truth = corpus()
-    assert accuracy["ci_low"] < (truth["human"] == truth["machine"]).mean() < accuracy["ci_high"]
-    folder = coded.study.folder / "out" / "models" / "evaluation-002"
-    names = {path.name for path in folder.iterdir()}
-    assert {"scores.parquet", "scores.md", "scores.tex", "intervals.parquet", "old-roc.svg"} <= names
 
 
 def test_the_commands(coded, tmp_path):
@@ -155,5 +101,27 @@ def test_sets_of_codes_are_learnt_code_by_code(tmp_path):
     rows = pd.read_parquet(tmp_path / "out" / "part-00000.parquet")
     assert found.n_texts == 200
     assert (rows["prediction"] == frame["human"]).mean() > 0.9
-    result = evaluate(workspace, ["tfidf_logistic"], n_folds=2, n_resamples=20)
+    result = evaluate(workspace, Options(kinds=["tfidf_logistic"], n_folds=2, n_resamples=20))
     assert set(result.table["classifier"]) == {"tfidf_logistic"}
+    confusion = workspace.store.read_frame("models/evaluation-001-tfidf_logistic/confusion.parquet")
+    assert set(confusion["gold"]) == {"absent", "present"}
+    assert confusion["n"].sum() == 120 * len(workspace.study.codebook.names)
+    pictures = {
+        path.name for path in (tmp_path / "out" / "models" / "evaluation-001-tfidf_logistic").glob("*.svg")
+    }
+    assert pictures == {f"tfidf_logistic-{what}.svg" for what in ("roc", "precision-recall", "reliability")}
+
+
+def test_pairs_of_texts_stay_pairs(tmp_path):
+    frame = corpus().assign(topic=lambda rows: "topic " + rows["party"])
+    section = {"path": "corpus.csv", "id": "id", "text": ["topic", "text"], "covariates": ["party"]}
+    workspace = classified_study.run(tmp_path, frame, corpus=section)
+    given = coded_texts(workspace)
+    assert given.texts[0] == tuple(frame[["topic", "text"]].iloc[given.rows[0]])
+    folder = train(workspace).folder
+    predict(workspace, folder, tmp_path / "corpus.csv", tmp_path / "out" / "predicted")
+    rows = pd.read_parquet(tmp_path / "out" / "predicted")
+    assert list(rows) == ["id", "prediction", *(f"probability_{code}" for code in small_study.CODES)]
+    assert (rows["prediction"] == frame["human"]).mean() > 0.95
+    found = evaluate(workspace, Options(kinds=["tfidf_logistic", "old"], n_folds=2, n_resamples=20))
+    assert set(found.table["classifier"]) == {"tfidf_logistic", "old"}

@@ -11,7 +11,7 @@ import small_study
 
 from annotator import cli, schema
 from annotator.advance import advance
-from annotator.coding.effort import COLUMNS, effort, median_seconds, usual
+from annotator.coding.effort import COLUMNS, effort, median_seconds, seconds_a_code, usual
 from annotator.status import status
 from annotator.workspace import Workspace, codes, tasks
 
@@ -35,6 +35,15 @@ def test_few_or_equal_times_are_all_usual() -> None:
     assert usual(pd.Series([4.0, 400.0])).all()
     assert np.isnan(median_seconds(pd.Series([None, None], dtype=float)))
     assert np.isnan(median_seconds(pd.Series([], dtype=float)))
+
+
+def test_what_a_code_takes_is_judged_among_each_coders_own_times() -> None:
+    rng = np.random.default_rng(2)
+    quick, slow = rng.lognormal(1.6, 0.3, 300), rng.lognormal(4.0, 0.3, 100)
+    codes = pd.concat([given("ann", *quick, 5400.0), given("ben", *slow), given("ben", 900.0, skipped=True)])
+    expected = np.concatenate([quick, slow]).mean()
+    assert seconds_a_code(codes) == pytest.approx(expected, rel=0.03)
+    assert np.isnan(seconds_a_code(given("ann", None, 0.0)))
 
 
 def test_nobody_has_coded_yet() -> None:

@@ -1,6 +1,7 @@
 """The coder's page: well-formed, complete, and nothing of the codebook read as markup."""
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -8,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotator.codebook import Code, Codebook
+from annotator.coding import label_studio_project
 from annotator.coding.form import Form
-from annotator.coding.labeling_config import instruction, key, labeling_config, printable
+from annotator.coding.labeling_config import instruction, keys, labeling_config
+from annotator.coding.literal import printable
 
 NASTY = "a \"quoted\" <b>code</b> & \N{THINKING FACE} 'x' ]]> $text {{text}}"
 
@@ -72,10 +75,29 @@ def test_the_instruction_has_everything_and_no_markup_of_the_codebook() -> None:
 
 
 def test_keys_are_distinct_and_end() -> None:
-    keys = [key(index) for index in range(40)]
-    given_keys = [name for name in keys if name]
-    assert len(set(given_keys)) == len(given_keys) == 33
-    assert keys[33:] == [None] * 7
+    given_keys = keys(Form(book(*(f"code {number}" for number in range(40)))))
+    assert len(set(given_keys[:33])) == 33
+    assert given_keys[33:] == [None] * 7
+
+
+def test_a_digit_is_its_own_key_and_a_scale_longer_than_the_keys_has_none() -> None:
+    def scale(n: int) -> Form:
+        labels = [Code(name=str(step)) for step in range(n)]
+        return Form(Codebook(question="?", type="numeric", labels=labels), cannot_code=("garbled",))
+
+    assert keys(scale(11)) == [*"0123456789", "q", "w"]
+    assert keys(scale(101)) == [None] * 101 + ["q"]
+
+
+def test_a_long_scale_stands_in_rows_and_says_once_what_its_numbers_mean() -> None:
+    meant = {0: "cold", 100: "warm"}
+    labels = [Code(name=str(step), definition=meant.get(step, "")) for step in range(0, 101, 5)]
+    page = ET.fromstring(labeling_config(Form(Codebook(question="?", type="numeric", labels=labels))))
+    assert page.get("className") == "coding scale long"
+    assert [header.get("value") for header in page.findall(".//View/Header")][-1] == "0: cold    100: warm"
+    assert {choice.get("html") for choice in page.iter("Choice")} == {
+        f"<b>{step}</b>" for step in range(0, 101, 5)
+    }
 
 
 def test_unprintable_characters_are_replaced() -> None:
@@ -115,3 +137,30 @@ def test_reasons_notes_warnings_and_breaks_are_there_only_if_the_study_asks_for_
     for said in ("do not skip", "break after 45 minutes", "at most 300 texts a day"):
         assert said in words
         assert said not in instruction(plain)
+
+
+def test_an_adjudicator_sees_what_was_said_and_chooses_as_coders_do() -> None:
+    coders = Form(book("a", "b"), ("garbled",), True)
+    form = replace(coders, adjudicates=True)
+    page = ET.fromstring(labeling_config(form))
+    shown = {element.get("name"): element.get("value") for element in page.iter("Text")}
+    assert shown == {"text": "$text", "given": "$given"}
+    for tag in ("Choice", "TextArea"):
+        theirs = ET.fromstring(labeling_config(coders)).iter(tag)
+        assert [element.attrib for element in page.iter(tag)] == [element.attrib for element in theirs]
+    words = instruction(form)
+    assert "also one that nobody gave" in words
+    assert "by the text alone" not in words
+    assert "given" not in labeling_config(coders)
+
+
+@given(name=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True))
+def test_the_adjudicators_project_has_a_name_of_its_own(name: str) -> None:
+    form = Form(book("a", "b"))
+    coding, adjudication = (
+        label_studio_project._new(name, "mark", each)["title"]
+        for each in (form, replace(form, adjudicates=True))
+    )
+    assert adjudication.endswith(" - adjudication")
+    assert coding != adjudication
+    assert all(3 <= len(title) <= 50 for title in (coding, adjudication))

@@ -141,7 +141,7 @@ def test_what_cannot_be_answered_is_named(tmp_path):
     assert "no answer" in shown.stdout
 
 
-def test_coders_speed_is_their_median_once_there_is_one(tmp_path):
+def test_coders_speed_is_their_own_once_there_is_one_and_a_lunch_break_is_no_part_of_it(tmp_path):
     overlap = {"kind": "label_studio", "overlap": 0.25}
     workspace = Workspace.open(small_study.write(tmp_path, coding=overlap))
     assert coding(workspace, None).hours_to_come(240) == pytest.approx(300 * 0.5 / 60)
@@ -164,6 +164,12 @@ def test_coders_speed_is_their_median_once_there_is_one(tmp_path):
     assert (found.n_given, found.from_coders) == (3, True)
     assert found.minutes_per_code == pytest.approx(0.6)
     assert coding(workspace, 2.0).minutes_per_code == 2.0
+    lunch = rows.iloc[[0] * 5].assign(
+        unit_id=[f"v{i}" for i in range(5)], lead_time=[30.0, 36.0, 40.0, 38.0, 3600.0]
+    )
+    workspace.write(codes(1), pd.concat([rows, lunch]), schema.CODES)
+    assert coding(workspace, None).n_given == 8
+    assert coding(workspace, None).minutes_per_code == pytest.approx(40 / 60)  # neither 12 nor 3600
 
 
 def test_replies_cost_what_their_texts_are_long_until_tokens_are_seen(tmp_path):
@@ -176,6 +182,8 @@ def test_replies_cost_what_their_texts_are_long_until_tokens_are_seen(tmp_path):
     assert found.basis == "text lengths"
     assert found.cost == pytest.approx((2 * found.tokens_in + 8 * found.tokens_out) / 1e6)
     assert found.to_come == found.cost
+    asked_again = 3 * 20 / texts.nunique()
+    assert found.canary == pytest.approx(found.cost * asked_again)
     twice, _ = tokens_from_lengths(workspace.study, section, texts)
     once, _ = tokens_from_lengths(workspace.study, section.model_copy(update={"confidence": "none"}), texts)
     assert twice > 2 * once > 2 * texts.str.len().sum() / 4

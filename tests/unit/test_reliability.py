@@ -285,6 +285,7 @@ def test_sets_of_codes_are_measured_as_wholes_and_code_by_code() -> None:
         weights=np.ones(90),
         doubt=np.full(90, np.nan),
         shown=np.zeros(90, dtype=bool),
+        how=np.full(90, "agreed"),
     )
     rows = reliability_table(material, lambda number, _: np.random.default_rng(number))
     assert pa.Table.from_pandas(rows, schema=schema.RELIABILITY, preserve_index=False).num_rows == len(rows)
@@ -322,6 +323,7 @@ def test_the_pull_of_suggestions_is_the_difference_between_two_arms() -> None:
         weights=np.ones(n),
         doubt=np.full(n, np.nan),
         shown=shown,
+        how=np.full(n, "single"),
     )
     rows = pd.DataFrame([vars(each) for each in anchoring(material, 1, "so_far", 0.95)])
     rows = rows[rows["weighting"] == "coded"].set_index(["statistic", "label"])

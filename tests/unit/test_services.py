@@ -10,6 +10,7 @@ import signal
 import socket
 import stat
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -143,6 +144,16 @@ def test_the_preferred_port_is_chosen_unless_it_is_to_be_avoided() -> None:
     port = free_port()
     assert ports.choose([port], set()) == port
     assert ports.choose([port], {port}) != port
+
+
+def test_the_port_of_a_server_that_was_just_killed_is_waited_for(folder: ServicesFolder) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = int(listener.getsockname()[1])
+    folder.write(Record(ports={LABEL_STUDIO: port}))
+    timer = threading.Timer(0.5, listener.close)
+    timer.start()
+    assert keep(folder, ANSWERS, free_port()).port == port
+    timer.join()
 
 
 # The folder and what it tells
@@ -289,6 +300,15 @@ def start(folder: ServicesFolder, source: str, *arguments: str) -> ProcessRecord
     record = processes.describe(pid, None)
     assert record is not None
     return record
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="system call by number")
+def test_a_killed_server_whose_threads_still_hold_the_port_comes_back_on_it(folder: ServicesFolder) -> None:
+    record = start(folder, LEADERLESS)
+    port = int(folder.log("program").read_text().split()[1])
+    killed = record.model_copy(update={"port": port})
+    folder.write(Record(processes={LABEL_STUDIO: killed}, ports={LABEL_STUDIO: port}))
+    assert keep(folder, ANSWERS, free_port()).port == port
 
 
 def test_a_process_starts_detached_and_is_nobodys_child(folder: ServicesFolder) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from annotator.codebook import Codebook
 from annotator.coding.ratings import Ratings, together
@@ -28,6 +29,8 @@ class Coded:
         Probability that the gold label is wrong by the model that formed it; NaN where none did.
     shown : (n,) array of bool
         Whether coders saw the first machine annotator's label.
+    how : (n,) array of str
+        How the gold label came about, as ``gold.parquet`` says.
     """
 
     codebook: Codebook
@@ -38,6 +41,7 @@ class Coded:
     weights: FloatArray
     doubt: FloatArray
     shown: BoolArray
+    how: NDArray[np.str_]
 
     def of_round(self, number: int) -> "Coded":
         """The units of one round alone."""
@@ -51,6 +55,7 @@ class Coded:
             self.weights[at],
             self.doubt[at],
             self.shown[at],
+            self.how[at],
         )
 
     @property

@@ -9,6 +9,7 @@ from annotator.coding.reliability.anchoring import anchoring
 from annotator.coding.reliability.bootstrap import Measured
 from annotator.coding.reliability.coded import Coded
 from annotator.coding.reliability.drift import change, slope
+from annotator.coding.reliability.left_in_gold import left_in_gold
 from annotator.coding.reliability.machines import with_people
 from annotator.coding.reliability.people import among_people, of_coders
 from annotator.coding.reliability.rows import Row, row
@@ -41,6 +42,7 @@ def _rows(coded: Coded, streams: Streams, level: float) -> Iterator[Row]:
     yield from of_coders(coded, last, "so_far", rng, level)
     yield from with_people(coded, last, "so_far", rng, level)
     yield from _doubt(coded, last)
+    yield from left_in_gold(coded, last, "so_far", streams(last, "error left in gold"), level)
     yield from anchoring(coded, last, "so_far", level)
 
 

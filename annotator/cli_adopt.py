@@ -1,0 +1,72 @@
+"""`annotator adopt`."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from annotator import console, corpus
+from annotator.adoption import stored
+from annotator.adoption.adopting import adopted
+from annotator.cli_arguments import Json, StudyPath
+from annotator.errors import StudyError
+from annotator.stages.adopt import due
+from annotator.workspace import CORPUS, Workspace
+
+_ROWS = {
+    "items": "tasks or rows",
+    "unmatched": "no unit of the corpus",
+    "ambiguous": "a text that several units have",
+    "other_text": "the id of a unit with another text",
+    "matched": "units of the corpus",
+    "answers": "answers about them",
+    "off_codebook": "not in the codebook",
+    "skipped": "skipped",
+    "suggested": "begun from a machine's suggestion, not used",
+    "doubles": "older answers of the same coder",
+    "units": "units with a code",
+    "coded_by_several": "coded by two people or more",
+    "disagreed": "on which they disagree",
+}
+
+
+def adopt(study: StudyPath, as_json: Json = False) -> None:
+    """Show what the codes under `adopted` give, or gave once they entered the study. Writes nothing."""
+    workspace = Workspace.open(study)
+    if not workspace.study.adopted:
+        raise StudyError(
+            f"{workspace.study.path}: there is no `adopted` section",
+            hint="Name a project of your Label Studio or a file of codes: see docs/coding.md.",
+        )
+    is_done = stored.has_adopted(workspace) and not due(workspace)
+    if is_done:
+        found = stored.sources(workspace)
+    else:
+        with console.spinner("reading the codes"):
+            is_ingested = workspace.store.exists(CORPUS)
+            units = workspace.units if is_ingested else corpus.read(workspace.study).units
+            found = adopted(workspace.study, units).summaries()
+    if as_json:
+        print(json.dumps({"entered": is_done, "sources": found}, indent=1))
+        return
+    _show(found, is_done)
+
+
+def _show(found: Sequence[Mapping[str, Any]], is_done: bool) -> None:
+    title = "Adopted" if is_done else "To be adopted before round 1; nothing is written yet"
+    columns = {f"{number}: {each['source']}": _column(each) for number, each in enumerate(found, start=1)}
+    console.show_frame(pd.DataFrame({"": ["use", *_ROWS.values()], **columns}), title)
+    for each in found:
+        for what, counts in (
+            ("coders", each["coders"]),
+            ("codes", each["labels"]),
+            ("no codes", each["words"]),
+        ):
+            if counts:
+                said = ", ".join(f"{name} ({n:,})" for name, n in counts.items())
+                console.out.print(f"{each['source']}, {what}: {said}", markup=False, soft_wrap=True)
+
+
+def _column(source: Mapping[str, Any]) -> list[Any]:
+    return [source["use"], *(source[name] for name in _ROWS)]

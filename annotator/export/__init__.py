@@ -1,0 +1,1 @@
+"""What a study knows, in the forms of other tools."""

@@ -1,0 +1,204 @@
+"""A study and its Label Studio stay in step: tokens, time zones, codes changed later, edits by hand."""
+
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import small_study
+
+from annotator.advance import advance
+from annotator.codebook import Code, Codebook
+from annotator.coding.accounts import Account, ensure_account
+from annotator.coding.form import Form
+from annotator.coding.label_studio import LabelStudio
+from annotator.coding.label_studio_client import Client, TokenAuth
+from annotator.coding.labeling_config import chosen
+from annotator.coding.protocol import Task
+from annotator.coding.simulated import SimulatedCoder
+from annotator.services import Services
+from annotator.workspace import Workspace, code_changes, codes, tasks
+
+pytestmark = pytest.mark.integration
+
+PASSWORD = "coder-password-1"
+BOOK = Codebook(question="Which problem?", labels=[Code(name="jobs"), Code(name="health")])
+TASKS = [Task(f"unit {number}", f"Text {number}") for number in range(6)]
+
+
+@pytest.fixture
+def account(label_studio: Services) -> Account:
+    email = f"{uuid.uuid4().hex}@example.com"
+    return ensure_account(label_studio.label_studio_url, label_studio.credentials().token, email, PASSWORD)
+
+
+@pytest.fixture
+def client(label_studio: Services) -> Client:
+    return Client(label_studio.label_studio_url, TokenAuth(label_studio.credentials().token))
+
+
+def new_service(label_studio: Services, token: str, study_id: str | None = None) -> LabelStudio:
+    study = study_id or uuid.uuid4().hex
+    return LabelStudio(label_studio.label_studio_url, token, "in step", Form(BOOK), study_id=study)
+
+
+def answer(account: Account, task_id: int, label: str) -> int:
+    body = {"result": [chosen([label])], "lead_time": 3.0}
+    return int(account.client.post(f"/api/tasks/{task_id}/annotations/", body)["id"])
+
+
+@pytest.mark.parametrize("kind", ["legacy", "personal"])
+def test_a_round_with_either_kind_of_token(label_studio: Services, account: Account, kind: str) -> None:
+    legacy = account.token()
+    token = account.client.post("/api/token/", {})["token"] if kind == "personal" else legacy
+    assert token.count(".") == (2 if kind == "personal" else 0)
+    service = new_service(label_studio, token)
+    sent = service.send(1, TASKS)
+    answer(account, sent["task_id"][0], "jobs")
+    assert service.collect(sent)[["unit_id", "label"]].to_numpy().tolist() == [["unit 0", "jobs"]]
+    assert account.email in service.check()
+
+
+@pytest.fixture(params=["America/Los_Angeles", "Asia/Kolkata"])
+def elsewhere(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """This process in another time zone than the server, which runs in Auckland's."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", request.param)
+        time.tzset()
+        yield request.param
+    time.tzset()
+
+
+def test_times_are_the_same_in_every_zone(label_studio: Services, account: Account, elsewhere: str) -> None:
+    service = new_service(label_studio, label_studio.credentials().token)
+    sent = service.send(1, TASKS)
+    answer(account, sent["task_id"][0], "jobs")
+    codes_before = service.collect(sent)
+    answered = codes_before["updated_at"][0]
+    assert abs(answered - pd.Timestamp.now(tz="UTC")) < pd.Timedelta(minutes=1)
+    time.sleep(1.0)
+    asked = pd.Timestamp.now(tz=elsewhere)
+    answer(account, sent["task_id"][1], "health")
+    assert service.collect(sent, asked)["unit_id"].tolist() == ["unit 1"]
+    assert service.collect(sent, asked - pd.Timedelta(minutes=1))["unit_id"].tolist() == ["unit 0", "unit 1"]
+    assert service.collect(sent, pd.Timestamp.now(tz=elsewhere) + pd.Timedelta(minutes=1)).empty
+
+
+def test_a_project_renamed_by_hand_is_found_by_its_mark(label_studio: Services, client: Client) -> None:
+    token, study = label_studio.credentials().token, uuid.uuid4().hex
+    project = new_service(label_studio, token, study).project_id
+    body = {
+        "title": "Another title",
+        "description": f"Coding, spring wave. [annotator study {study}] Ask Ann.",
+    }
+    client.patch(f"/api/projects/{project}/", body)
+    assert new_service(label_studio, token, study).project_id == project
+
+
+def test_tasks_edited_by_hand_do_not_stop_a_round(
+    label_studio: Services, client: Client, account: Account
+) -> None:
+    service = new_service(label_studio, label_studio.credentials().token)
+    sent = service.send(1, TASKS)
+    stripped, reworded, moved = sent["task_id"][:3]
+    answer(account, stripped, "jobs")
+    client.patch(f"/api/tasks/{stripped}/", {"data": {"text": "no unit any more", "round": "1"}})
+    client.patch(f"/api/tasks/{reworded}/", {"data": {"text": "other", "unit_id": "unit 1", "round": "1"}})
+    client.patch(f"/api/tasks/{moved}/", {"data": {"text": "Text 2", "unit_id": "unit 2", "round": "7"}})
+    assert service.missing(1, sent) == ["unit 0", "unit 2"]
+    client.patch(f"/api/tasks/{moved}/", {"data": {"text": "Text 2", "unit_id": "unit 2", "round": "1"}})
+    assert service.missing(1, sent) == ["unit 0"]
+    client.patch(f"/api/tasks/{moved}/", {"data": {"text": "Text 2", "unit_id": "unit 2", "round": "7"}})
+    healed = service.send(1, TASKS)
+    assert service.missing(1, healed) == []
+    assert healed["task_id"][1] == reworded
+    for task_id in (healed["task_id"][0], moved, reworded):
+        answer(account, task_id, "health")
+    found = service.collect(healed)
+    assert dict(zip(found["unit_id"], found["label"], strict=True)) == dict.fromkeys(
+        ["unit 0", "unit 1", "unit 2"], "health"
+    )
+
+
+def test_a_code_changed_before_the_close_counts_and_the_earlier_one_is_kept(
+    tmp_path: Path, label_studio: Services, account: Account
+) -> None:
+    path = small_study.write(
+        tmp_path,
+        coding={"kind": "label_studio", "overlap": 0.0},
+        design={"rounds": 1, "budget": 12},
+        name="changed-later",
+    )
+    while not advance(Workspace.open(path)).is_last:
+        pass
+    workspace = Workspace.open(path)
+    task = workspace.store.read_frame(tasks(1)).iloc[0]
+    first = answer(account, task["task_id"], "left")
+    advance(workspace)
+    place = f"/api/annotations/{first}/"
+    account.client.patch(place, {"result": [chosen(["right"])], "lead_time": 5.0})
+    for _ in range(2):
+        advance(workspace)
+    kept = workspace.store.read_frame(codes(1))
+    assert kept[["unit_id", "label"]].to_numpy().tolist() == [[task["unit_id"], "right"]]
+    before = workspace.store.read_frame(code_changes(1))
+    assert before[["unit_id", "label"]].to_numpy().tolist() == [[task["unit_id"], "left"]]
+
+
+def test_an_answer_submitted_again_because_none_came_is_one_code(
+    label_studio: Services, client: Client, account: Account
+) -> None:
+    service = new_service(label_studio, label_studio.credentials().token)
+    sent = service.send(1, TASKS[:2])
+    truth = {"unit 0": "jobs", "unit 1": "health"}
+    for task_id, label in zip(sent["task_id"], ["health", "health"], strict=True):
+        answer(account, task_id, label)  # stored, but the coder never heard of it
+    answer(account, sent["task_id"][0], "jobs")
+    answer(account, sent["task_id"][1], "health")
+    found = service.collect(sent)
+    assert dict(zip(found["unit_id"], found["label"], strict=True)) == truth
+    assert client.get(f"/api/projects/{service.project_id}/")["total_annotations_number"] == 4
+    other = SimulatedCoder(
+        label_studio.label_studio_url,
+        account.email,
+        PASSWORD,
+        answers=truth,
+        error_rate=0.0,
+        codebook=BOOK,
+        rng=np.random.default_rng(0),
+    )
+    assert other.code(service.project_id) == 0
+
+
+def test_who_submits_twice_does_not_take_the_place_of_the_second_coder(
+    label_studio: Services, client: Client, account: Account
+) -> None:
+    url, token = label_studio.label_studio_url, label_studio.credentials().token
+    service = new_service(label_studio, token)
+    sent = service.send(1, [Task("unit 0", "Text 0", overlap=2)])
+    task_id = int(sent["task_id"][0])
+    for _ in range(2):
+        answer(account, task_id, "jobs")
+    service.collect(sent)
+    second = ensure_account(url, token, f"{uuid.uuid4().hex}@example.com", PASSWORD)
+    offered = f"/api/projects/{service.project_id}/next"
+    assert second.client.get(offered)["id"] == task_id
+    answer(second, task_id, "health")
+    assert len(service.collect(sent)) == 2
+    after = client.get(f"/api/tasks/{task_id}/")
+    assert (after["overlap"], after["is_labeled"]) == (2, True)
+
+
+def test_a_code_given_while_the_overlap_was_raised_leaves_the_task_open(
+    label_studio: Services, client: Client, account: Account
+) -> None:
+    service = new_service(label_studio, label_studio.credentials().token)
+    sent = service.send(1, [Task("unit 0", "Text 0", overlap=2)])
+    task_id = int(sent["task_id"][0])
+    answer(account, task_id, "jobs")
+    client.patch(f"/api/tasks/{task_id}/", {"is_labeled": True})  # as the request of the coder would have it
+    service.collect(sent)
+    assert not client.get(f"/api/tasks/{task_id}/")["is_labeled"]
