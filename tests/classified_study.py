@@ -14,7 +14,10 @@ WORDS = {
     "right": "cut taxes borders tradition",
     "neither": "weather football recipes",
 }
-DESIGN = {"design": {"rounds": 2, "budget": 160, "error_map": ["table"]}, "model": {"kind": "tfidf_logistic", "retrain": False}}
+DESIGN = {
+    "design": {"rounds": 2, "budget": 160, "error_map": ["table"]},
+    "model": {"kind": "tfidf_logistic", "retrain": False},  # by hand
+}
 
 
 def corpus(n_units: int = 400) -> pd.DataFrame:

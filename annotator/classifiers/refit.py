@@ -60,7 +60,7 @@ def refit(workspace: Workspace, model: Model, n_rounds: int, progress: Progress)
     StudyError, ServiceError
         The checkpoint or the predictions cannot be written.
     """
-    given = coded_texts(workspace, n_rounds)
+    given = coded_texts(workspace, n_rounds, taught=True)
     work = _Work.of(workspace, model, given, n_rounds)
     folded = _folds(workspace, given, n_rounds)
     n_units = len(workspace.units)

@@ -83,15 +83,17 @@ def _keep(workspace: Workspace, number: int, found: "refit.Refitted") -> None:
 
 def _compare(workspace: Workspace, number: int, last: int | None, found: "refit.Refitted") -> Comparison:
     """With the last promoted one on the coded units, by what either says that had not seen their codes."""
-    rows = found.given.rows
+    golds = evidence.gold_codes(workspace, number)
+    judged = golds[0][found.given.rows] >= 0  # not what was adopted for training alone
+    rows = found.given.rows[judged]
     new = in_the_loop.leanings(workspace, number)
     before = [None] * len(new) if last is None else in_the_loop.leanings(workspace, last)
-    parts, golds = facets(workspace.study.codebook), evidence.gold_codes(workspace, number)
+    parts = facets(workspace.study.codebook)
     questions = [
         Question(codes[rows], len(part.answers), of_new[rows], None if of_last is None else of_last[rows])
         for part, codes, of_new, of_last in zip(parts, golds, new, before, strict=True)
     ]
-    return compare(questions, found.fold, found.given.weights)
+    return compare(questions, found.fold[judged], found.given.weights[judged])
 
 
 def _figures(compared: Comparison) -> dict[str, float]:

@@ -87,10 +87,11 @@ def test_intervals_cover_and_are_no_wider_than_without(
 
 
 def test_probabilities_by_a_classifier_that_saw_the_codes_promote_noise() -> None:
-    saw = trials(0.0, SawTheCodes, None)
+    saw, without = trials(0.0, SawTheCodes, None), trials(0.0, None, None)
     assert saw.promoted > 0.9
-    # The classifier is older than the round that it serves, so nothing is biased; but the map trusts it.
+    # The classifier is older than the round that it serves, so nothing is biased; but the map trusts noise.
     assert abs(saw.bias) < 3
+    assert saw.width > 1.05 * without.width
 
 
 def test_a_classifier_that_saw_the_codes_of_the_round_itself_breaks_the_interval() -> None:

@@ -18,7 +18,16 @@ from annotator.cli import app
 from annotator.errors import StudyError
 from annotator.state import next_step
 from annotator.status import status
-from annotator.workspace import Workspace, codes, gold, ledger, nonresponse, predictions, taught
+from annotator.workspace import (
+    Workspace,
+    codes,
+    gold,
+    ledger,
+    model_probabilities,
+    nonresponse,
+    predictions,
+    taught,
+)
 
 CORPUS = small_study.corpus()
 TRUTH = CORPUS.set_index("id")["human"]
@@ -382,3 +391,14 @@ def test_sets_of_codes_enter_too(tmp_path: Path, section: dict[str, Any]) -> Non
         for code in multilabel_study.CODES:
             has = gold_of["gold"].str.split(";").map(lambda codes, code=code: code in codes)
             assert (gold_of[f"rectified_{code}"] == has).all()
+
+
+def test_a_classifier_in_the_loop_never_judges_an_adopted_text_that_it_has_seen(tmp_path: Path) -> None:
+    model = {"kind": "tfidf_logistic"}
+    path = write(tmp_path, drawn(60), {"use": "training"}, model=model, design={"rounds": 2, "budget": 60})
+    workspace = small_study.run_to_the_end(path)
+    learnt = set(workspace.store.read_frame(taught(0))["unit_id"])
+    rows = workspace.store.read_frame(model_probabilities(1)).set_index("unit_id")
+    assert len(learnt) == 60
+    assert rows.loc[sorted(learnt), "out_of_fold"].all()
+    assert workspace.store.metadata(model_probabilities(1))["n_coded"] > 60
