@@ -110,7 +110,7 @@ def collecting(
         query = json.dumps({"filters": {"conjunction": "and", "items": [newer]}})
         where: dict[str, Any] = {"project": service.project_id, "page_size": 1000, "include": _CODE_FIELDS}
         raw, page = timed(lambda: client.get("/api/tasks/", query=query, fields="all", **where))  # noqa: B023
-        ours, codes = timed(lambda: (service.missing(1, sent), service.collect(sent, since))[1])  # noqa: B023
+        ours, codes = timed(lambda: service.collect(sent, since))  # noqa: B023
         assert len(page["tasks"]) == len(codes) == n_codes, (len(page["tasks"]), len(codes))
         pairs.append((raw, ours))
     return pairs

@@ -18,44 +18,48 @@ def collect(workspace: Workspace, round_number: int) -> str:
     """Write ``codes.parquet`` when there is something new. Raises ServiceError.
 
     What was collected once stays, even if it has been deleted in the coding service since; a coder's later
-    code for the same unit takes the place of the earlier one, which is kept in ``code_changes.parquet``. A
-    task deleted by hand before its unit was coded is made again.
+    code for the same unit takes the place of the earlier one, which is kept in ``code_changes.parquet``.
 
     Only what has changed since the last collection is fetched, and everything once more before a round is
-    complete.
+    complete. Where nothing new came, tasks that were deleted by hand before their unit was coded are made
+    again: as long as codes come, nobody waits for them.
     """
     service = build(workspace)
-    sent = _sent(workspace, round_number, service)
-    collect_changes(workspace, round_number, service)
-    waiting = outstanding(workspace, round_number)
+    if not collect_changes(workspace, round_number, service):
+        _send_what_is_missing(workspace, round_number, service)
+    sent, waiting = workspace.store.read_frame(tasks(round_number)), outstanding(workspace, round_number)
     if waiting.empty:
         _add(workspace, round_number, service.collect(sent))
         waiting = outstanding(workspace, round_number)
     return f"{len(sent) - len(waiting)} of {len(sent)} units coded"
 
 
-def collect_changes(workspace: Workspace, round_number: int, service: CodingService) -> None:
-    """Fetch what has changed since the last collection. Raises ServiceError."""
+def collect_changes(workspace: Workspace, round_number: int, service: CodingService) -> bool:
+    """Fetch what has changed since the last collection; whether there was any. Raises ServiceError."""
     sent = workspace.store.read_frame(tasks(round_number))
-    _add(workspace, round_number, service.collect(sent, _since(stored_codes(workspace, round_number))))
+    return _add(workspace, round_number, service.collect(sent, _since(stored_codes(workspace, round_number))))
 
 
 def _since(known: pd.DataFrame) -> pd.Timestamp | None:
     return None if known.empty else known["updated_at"].max() - OVERLAPPING
 
 
-def _add(workspace: Workspace, round_number: int, found: pd.DataFrame) -> None:
-    add(workspace, round_number, found, codes(round_number), code_changes(round_number))
+def _add(workspace: Workspace, round_number: int, found: pd.DataFrame) -> bool:
+    return add(workspace, round_number, found, codes(round_number), code_changes(round_number))
 
 
-def add(workspace: Workspace, round_number: int, found: pd.DataFrame, path: str, changes: str) -> None:
-    """Merge what was found into the table at ``path``; what it takes the place of is kept at ``changes``."""
+def add(workspace: Workspace, round_number: int, found: pd.DataFrame, path: str, changes: str) -> bool:
+    """Merge what was found into the table at ``path``, and say whether anything was new.
+
+    What it takes the place of is kept at ``changes``.
+    """
     known = _stored(workspace, path)
     merged = merge(known, found)
-    if workspace.store.exists(path) and merged.equals(known):
-        return
-    _keep_replaced(workspace, round_number, replaced(known, merged), changes)
-    workspace.write(path, merged, schema.CODES, round=round_number)
+    is_new = not merged.equals(known)
+    if is_new or not workspace.store.exists(path):
+        _keep_replaced(workspace, round_number, replaced(known, merged), changes)
+        workspace.write(path, merged, schema.CODES, round=round_number)
+    return is_new
 
 
 def _keep_replaced(workspace: Workspace, round_number: int, rows: pd.DataFrame, path: str) -> None:
@@ -68,12 +72,10 @@ def _keep_replaced(workspace: Workspace, round_number: int, rows: pd.DataFrame, 
     workspace.write(path, history, schema.CODES, round=round_number)
 
 
-def _sent(workspace: Workspace, round_number: int, service: CodingService) -> pd.DataFrame:
+def _send_what_is_missing(workspace: Workspace, round_number: int, service: CodingService) -> None:
     sent = workspace.store.read_frame(tasks(round_number))
     if set(service.missing(round_number, sent)) & set(outstanding(workspace, round_number)["unit_id"]):
         send(workspace, round_number)
-        sent = workspace.store.read_frame(tasks(round_number))
-    return sent
 
 
 def stored_codes(workspace: Workspace, round_number: int) -> pd.DataFrame:
