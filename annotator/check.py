@@ -16,6 +16,7 @@ from annotator.coding.images import refuse_missing_images
 from annotator.errors import AnnotatorError, StudyError
 from annotator.labeling.build import build as build_machine
 from annotator.machines import Machine
+from annotator.webhook.address import webhook
 from annotator.workspace import Workspace
 
 FREE_BYTES_WANTED = 1 << 30
@@ -44,6 +45,8 @@ def check(workspace: Workspace) -> Iterator[Finding]:
     if study.runner.kind != "threads":
         yield _look("runner", lambda: _runner(workspace))
     yield _look("coding", lambda: build_coding(workspace).check())
+    if (reports := webhook(study)) is not None:
+        yield _look("webhook", reports.check)
     if study.coding.gold.adjudicate:
         yield _look("adjudication", lambda: build_adjudication(workspace).describe())
     if study.adopted:

@@ -19,6 +19,7 @@ from annotator.cli_classifiers import evaluate, predict, train
 from annotator.cli_estimate import estimate
 from annotator.cli_export import export_study
 from annotator.cli_label import label
+from annotator.cli_listen import listen
 from annotator.cli_plan import plan
 from annotator.cli_prompts import prompts
 from annotator.cli_simulate import simulate
@@ -198,6 +199,7 @@ app.command("export")(export_study)
 app.command()(train)
 app.command()(evaluate)
 app.command()(predict)
+app.command()(listen)
 
 
 def _advance(workspace: Workspace, *, force: bool = False) -> Outcome:

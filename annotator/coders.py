@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from annotator.section import Column, Section, refuse_doubles
 
+HttpAddress = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+(/\S*)?$")]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True)]
 
 
@@ -81,6 +82,10 @@ class LabelStudioCoding(Section):
     content_warning: str = Field("", description="shown to coders before anything else")
     break_after: int | None = Field(None, ge=1, description="minutes")
     daily_limit: int | None = Field(None, ge=1, description="texts a coder a day")
+    webhook: HttpAddress | None = Field(
+        None,
+        description="where Label Studio reports new codes: an `annotator listen` elsewhere",
+    )
 
     @model_validator(mode="after")
     def _reasons_are_distinct(self) -> Self:

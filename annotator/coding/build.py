@@ -17,6 +17,7 @@ from annotator.errors import StudyError
 from annotator.labeling.images import Images
 from annotator.labeling.privacy import refuse_remote
 from annotator.study import Study
+from annotator.webhook.address import webhook
 from annotator.workspace import Workspace
 
 TOKEN_VARIABLE = "LABEL_STUDIO_API_KEY"
@@ -27,8 +28,7 @@ def build(workspace: Workspace) -> CodingService:
     study = workspace.study
     match study.coding:
         case LabelStudioCoding() as section:
-            url, token = address_and_token(study, section)
-            return LabelStudio(url, token, study.name, _form(study, section), study_id=workspace.study_id)
+            return _label_studio(workspace, section, _form(study, section))
         case ReplaySection(column=column, second=second):
             return ReplayCoding(
                 _on_record(study, column),
@@ -42,12 +42,17 @@ def build_adjudication(workspace: Workspace) -> CodingService:
     study = workspace.study
     match study.coding:
         case LabelStudioCoding() as section:
-            url, token = address_and_token(study, section)
             form = replace(_form(study, section), adjudicates=True, suggests=False)
-            return LabelStudio(url, token, study.name, form, study_id=workspace.study_id)
+            return _label_studio(workspace, section, form)
         case ReplaySection(adjudicator=column):
             codes = {} if column is None else _on_record(study, column)
             return ReplayCoding(codes, study.codebook, coder=ADJUDICATOR)
+
+
+def _label_studio(workspace: Workspace, section: LabelStudioCoding, form: Form) -> LabelStudio:
+    study = workspace.study
+    url, token = address_and_token(study, section)
+    return LabelStudio(url, token, study.name, form, study_id=workspace.study_id, webhook=webhook(study))
 
 
 def _on_record(study: Study, column: str) -> dict[str, Any]:

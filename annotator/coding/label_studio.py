@@ -5,6 +5,7 @@ unless the study shows it, as a prediction that comes pre-selected. How many cod
 task's ``overlap``, which the labelling page does not show.
 """
 
+import logging
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,9 +21,13 @@ from annotator.coding.label_studio_client import Client, NotFoundError, TokenAut
 from annotator.coding.label_studio_listing import Listing, changed_since, of_round
 from annotator.coding.label_studio_project import find_or_create
 from annotator.coding.label_studio_tasks import correction
+from annotator.coding.label_studio_webhook import register
 from annotator.coding.labeling_config import chosen
 from annotator.coding.protocol import Task, codes_frame, tasks_frame
 from annotator.errors import ServiceError
+from annotator.webhook.address import Webhook
+
+logger = logging.getLogger(__name__)
 
 _TASK_FIELDS = "id,data,overlap,total_annotations"
 # Named fields only: with every field the same list takes twenty times as long.
@@ -36,7 +41,8 @@ class LabelStudio:
     """The coding service of one study on the Label Studio at ``url``.
 
     ``token`` is a personal access token or a legacy one; ``study_id`` finds the study's project again.
-    ``patience`` is for how many seconds in total a call waits for a service that is away.
+    New codes are reported to ``webhook``. ``patience`` is for how many seconds in total a call waits for a
+    service that is away.
     """
 
     def __init__(
@@ -47,12 +53,14 @@ class LabelStudio:
         form: Form,
         *,
         study_id: str,
+        webhook: Webhook | None = None,
         patience: float = 20.0,
     ) -> None:
         self._client = Client(url, TokenAuth(token), patience=patience)
         self._study_name = study_name
         self._study_id = study_id
         self._form = form
+        self._webhook = webhook
         self._found: dict[str, Any] | None = None
         self._finding = threading.Lock()
 
@@ -99,6 +107,7 @@ class LabelStudio:
             )
         self._set_overlap({kept[task.unit_id]["id"]: int(task.overlap) for task in tasks}, kept)
         self._renew_given(tasks, kept)
+        self._register_webhook()
         return tasks_frame(
             {
                 "unit_id": task.unit_id,
@@ -155,6 +164,15 @@ class LabelStudio:
 
     def _coders(self) -> dict[int, str]:
         return {user["id"]: user["email"] for user in self._client.get("/api/users/")}
+
+    def _register_webhook(self) -> None:
+        """The study does without where Label Studio refuses: then the schedule alone looks for codes."""
+        if self._webhook is None:
+            return
+        try:
+            register(self._client, self.project_id, self._webhook)
+        except ServiceError as error:
+            logger.warning("Label Studio will not report new codes to %s: %s", self._webhook.url, error)
 
     def _refuse_other_page(self) -> None:
         """A page with nothing but a text shows what there is, whoever made it."""

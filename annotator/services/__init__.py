@@ -1,4 +1,4 @@
-"""The services of one project on this machine: a Prefect server, its worker, and a Label Studio server.
+"""The services of one project on this machine: Prefect, its worker, Label Studio, its webhooks' receiver.
 
 ``up`` starts what is missing, ``down`` stops what ``up`` started, ``find`` tells a command where the
 services of its project are, ``status`` whether they answer. Everything lives under ``<root>/.services``.

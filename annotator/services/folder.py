@@ -4,6 +4,7 @@
 
     .services/services.json      addresses, process ids, ports; no secret
     .services/credentials.json   the Label Studio account, readable by its owner alone
+    .services/webhook-secret     what Label Studio's reports of new codes are recognised by; private too
     .services/label-studio-database   the PostgreSQL of Label Studio, if it has one; private too
     .services/label-studio/      Label Studio's database and files
     .services/prefect/           Prefect's database
@@ -23,6 +24,8 @@ from pydantic import BaseModel, Field, ValidationError
 from annotator.errors import ServiceError
 
 ENVIRONMENT_VARIABLE = "ANNOTATOR_SERVICES"
+# Label Studio may reach this address and no other of this machine's network (`label_studio_network`).
+WEBHOOK_ADDRESS = "127.0.0.83"
 _NAME = ".services"
 
 
@@ -39,16 +42,24 @@ class Credentials(NamedTuple):
 
 @dataclass(frozen=True)
 class Services:
-    """Where the services of the project at ``root`` are; without Prefect its addresses are None."""
+    """Where the services of the project at ``root`` are; without Prefect its addresses are None.
+
+    So is ``webhook_url``, where Label Studio reports new codes, also where the machine has no address for it.
+    """
 
     root: Path
     prefect_api_url: str | None
     prefect_page_url: str | None
     label_studio_url: str
+    webhook_url: str | None = None
 
     def credentials(self) -> Credentials:
         """Read the private file. Raises ServiceError when it is missing or damaged."""
         return ServicesFolder(self.root).credentials()
+
+    def webhook_secret(self) -> str:
+        """Read the private file, which is made when it is missing."""
+        return ServicesFolder(self.root).ensure_webhook_secret()
 
 
 class ProcessRecord(BaseModel):
@@ -104,6 +115,7 @@ class ServicesFolder:
         record = self.read()
         label_studio = record.processes.get("label-studio")
         prefect = record.processes.get("prefect")
+        receiver = record.processes.get("webhook-receiver")
         if label_studio is None:
             return None
         page = f"http://127.0.0.1:{prefect.port}" if prefect else None
@@ -112,6 +124,7 @@ class ServicesFolder:
             prefect_api_url=f"{page}/api" if page else None,
             prefect_page_url=page,
             label_studio_url=f"http://127.0.0.1:{label_studio.port}",
+            webhook_url=f"http://{WEBHOOK_ADDRESS}:{receiver.port}" if receiver else None,
         )
 
     def credentials(self) -> Credentials:
@@ -134,6 +147,13 @@ class ServicesFolder:
                 Credentials("annotator@localhost", secrets.token_urlsafe(18), secrets.token_hex(20))
             )
         return self.credentials()
+
+    def ensure_webhook_secret(self) -> str:
+        """The stored secret, or a newly drawn one."""
+        path = self.path / "webhook-secret"
+        if not path.exists():
+            write_privately(path, secrets.token_urlsafe(32))
+        return path.read_text().strip()
 
     def store_credentials(self, credentials: Credentials) -> None:
         """Write the private file, mode 0600."""

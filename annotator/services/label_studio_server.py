@@ -11,6 +11,7 @@ import httpx
 from annotator.errors import ServiceError
 from annotator.services.folder import Credentials, ProcessRecord, ServicesFolder
 from annotator.services.label_studio_database import database
+from annotator.services.label_studio_network import network
 from annotator.services.ports import LOOPBACK
 from annotator.services.server import LABEL_STUDIO, minimal_environment
 
@@ -58,6 +59,7 @@ class LabelStudioServer:
             "SENTRY_DSN": "",
             "FRONTEND_SENTRY_DSN": "",
             **database(self.folder),
+            **network(),
             "LOG_LEVEL": "WARNING",
         }
 

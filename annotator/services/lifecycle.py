@@ -6,13 +6,14 @@ from pathlib import Path
 
 import filelock
 
-from annotator.services import label_studio_server, prefect_server, processes
+from annotator.services import label_studio_server, prefect_server, processes, webhook_receiver
 from annotator.services.automation import ensure_zombie_automation
 from annotator.services.folder import Services, ServicesFolder
 from annotator.services.keeper import Keeper, mark
 from annotator.services.label_studio_server import LabelStudioServer
 from annotator.services.prefect_server import PrefectServer, PrefectWorker
-from annotator.services.server import PREFECT, PREFECT_WORKER, TITLES
+from annotator.services.server import PREFECT, TITLES, Server
+from annotator.services.webhook_receiver import WebhookReceiver
 
 Progress = Callable[[str], None]
 
@@ -67,13 +68,19 @@ def _bring_up_prefect(folder: ServicesFolder, progress: Progress) -> None:
     server.wait()
     record = folder.read()
     api_url = prefect_server.api_url(record.processes[PREFECT])
-    former = record.processes.get(PREFECT_WORKER)
-    if processes.variable(former, "PREFECT_API_URL") != api_url:
-        processes.stop(mark(folder, PREFECT_WORKER), former)  # it polls a port that the server has left
-    worker = Keeper(PrefectWorker(folder, api_url), folder, progress)
-    worker.ensure_started()
+    callers: list[Server] = [PrefectWorker(folder, api_url)]
+    if webhook_receiver.has_address():
+        folder.ensure_webhook_secret()
+        callers.append(WebhookReceiver(folder, api_url))
+    keepers = [Keeper(caller, folder, progress) for caller in callers]
+    for caller, keeper in zip(callers, keepers, strict=True):
+        former = record.processes.get(caller.name)
+        if processes.variable(former, "PREFECT_API_URL") != api_url:
+            processes.stop(mark(folder, caller.name), former)  # it calls a port that the server has left
+        keeper.ensure_started()
     ensure_zombie_automation(api_url)
-    worker.wait()
+    for keeper in keepers:
+        keeper.wait()
 
 
 @contextmanager

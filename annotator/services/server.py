@@ -10,9 +10,15 @@ from annotator.services.folder import ProcessRecord
 LABEL_STUDIO = "label-studio"
 PREFECT = "prefect"
 PREFECT_WORKER = "prefect-worker"
+WEBHOOK_RECEIVER = "webhook-receiver"
 
-# In the order of stopping. The worker first: its flow runs can then still tell the server that they end.
-TITLES = {PREFECT_WORKER: "Prefect worker", PREFECT: "Prefect", LABEL_STUDIO: "Label Studio"}
+# In the order of stopping. The worker before its server: flow runs can then still tell that they end.
+TITLES = {
+    WEBHOOK_RECEIVER: "Webhook receiver",
+    PREFECT_WORKER: "Prefect worker",
+    PREFECT: "Prefect",
+    LABEL_STUDIO: "Label Studio",
+}
 
 _PASSED_ON = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ")
 

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import generate
 import httpx
@@ -25,6 +26,7 @@ from annotator.advance import is_waiting
 from annotator.coding.accounts import ensure_account
 from annotator.coding.build import build as build_coding
 from annotator.coding.label_studio import LabelStudio
+from annotator.coding.label_studio_client import pauses
 from annotator.coding.simulated import SimulatedCoder, code_all
 from annotator.deploy import deploy
 from annotator.errors import AnnotatorError, ServiceError
@@ -101,19 +103,24 @@ def _advance_until_done(study_file: Path, running: Services, coders: str) -> boo
 
 
 def _run_flow(api_url: str, study_name: str) -> str:
-    """One run of the deployment `advance`, on the worker, shown in the Prefect page; its last message."""
+    """One run of the deployment `advance`, on the worker, shown in the Prefect page; its last message.
+
+    Prefect cancels it where a run that the coders' answers started is at work; then one more follows that.
+    """
     with httpx.Client(base_url=api_url, timeout=60, trust_env=False) as prefect:
-        deployment = prefect.get(f"/deployments/name/advance/{study_name}").raise_for_status().json()
-        created = prefect.post(f"/deployments/{deployment['id']}/create_flow_run", json={})
-        run = created.raise_for_status().json()
+        deployment = _answer(prefect, "GET", f"/deployments/name/advance/{study_name}")
+        run = _answer(prefect, "POST", f"/deployments/{deployment['id']}/create_flow_run", json={})
         with console.spinner("waiting for the worker") as progress:
             shown = None
             while run["state_type"] not in TERMINAL:
                 time.sleep(1)
-                run = prefect.get(f"/flow_runs/{run['id']}").raise_for_status().json()
+                run = _answer(prefect, "GET", f"/flow_runs/{run['id']}")
                 if shown != run["state_name"]:
                     shown = run["state_name"]
                     progress(f"flow run {run['name']}: {shown}")
+        if run["state_type"] == "CANCELLED":
+            time.sleep(1)
+            return _run_flow(api_url, study_name)
         state = run["state"]
         if run["state_type"] in {"FAILED", "CRASHED"}:
             raise ServiceError(
@@ -121,6 +128,17 @@ def _run_flow(api_url: str, study_name: str) -> str:
                 hint=f"Its log: {api_url.removesuffix('/api')}/runs/flow-run/{run['id']}",
             )
         return str(state.get("message") or run["state_name"])
+
+
+def _answer(prefect: httpx.Client, method: str, path: str, **options: Any) -> dict[str, Any]:
+    """Asked again while Prefect says 503: on SQLite that is how it puts off one of two at the same moment."""
+    for pause in pauses(60.0):
+        answer = prefect.request(method, path, **options)
+        if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            break
+        time.sleep(pause)
+    found: dict[str, Any] = answer.raise_for_status().json()
+    return found
 
 
 def _code(workspace: Workspace, running: Services, step: Step) -> None:

@@ -21,6 +21,7 @@ from annotator.advance import advance
 from annotator.coding.accounts import ensure_account
 from annotator.coding.build import build
 from annotator.coding.label_studio import LabelStudio
+from annotator.coding.label_studio_client import pauses
 from annotator.coding.simulated import SimulatedCoder, code_all
 from annotator.deploy import deploy
 from annotator.errors import ServiceUnavailableError
@@ -178,11 +179,21 @@ class Prefect:
         return httpx.get(f"{self._api_url}{path}", timeout=60, trust_env=False).raise_for_status().json()
 
     def post(self, path: str, body: object) -> Any:
-        answer = httpx.post(f"{self._api_url}{path}", json=body, timeout=60, trust_env=False)
+        """The answer; 503 is how a server on SQLite puts off one of two at the same moment."""
+        for pause in pauses(60.0):
+            answer = httpx.post(f"{self._api_url}{path}", json=body, timeout=60, trust_env=False)
+            if answer.status_code != 503:
+                break
+            time.sleep(pause)
         return answer.raise_for_status().json()
 
     def run(self, deployment: str, **parameters: object) -> dict[str, Any]:
-        """Run a deployment on the worker and wait for its end."""
+        """Run a deployment on the worker and wait for its end; again where a webhook's run was at work."""
+        while (run := self._run(deployment, **parameters))["state_type"] == "CANCELLED":
+            time.sleep(1)
+        return run
+
+    def _run(self, deployment: str, **parameters: object) -> dict[str, Any]:
         found = self.get(f"/deployments/name/{deployment}")
         run: dict[str, Any] = self.post(
             f"/deployments/{found['id']}/create_flow_run", {"parameters": parameters}

@@ -34,7 +34,7 @@ from annotator.services.folder import Credentials, ProcessRecord, Record, Servic
 from annotator.services.keeper import Keeper, mark
 from annotator.services.label_studio_server import LabelStudioServer
 from annotator.services.prefect_server import PrefectServer, PrefectWorker
-from annotator.services.server import LABEL_STUDIO, minimal_environment
+from annotator.services.server import LABEL_STUDIO, TITLES, minimal_environment
 
 SECRETS = Credentials("someone@localhost", "the-password", "the-token")
 
@@ -412,7 +412,7 @@ def test_a_server_that_dies_shows_the_end_of_its_log(folder: ServicesFolder) -> 
 def test_status_tells_silent_from_stopped(folder: ServicesFolder) -> None:
     record = keep(folder, ANSWERS, free_port())  # it lives, but is no Label Studio
     states = {service.name: service.state for service in status(folder.root)}
-    assert states == {"label-studio": "silent", "prefect": "stopped", "prefect-worker": "stopped"}
+    assert states == {**dict.fromkeys(TITLES, "stopped"), "label-studio": "silent"}
     assert down(folder.root) == ["Label Studio"]
     assert processes.alive(record) is None
     assert json.loads((folder.path / "services.json").read_text())["processes"] == {}

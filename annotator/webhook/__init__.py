@@ -1,0 +1,1 @@
+"""Label Studio's webhooks: they let ``advance`` run sooner than its schedule would, and do nothing else."""

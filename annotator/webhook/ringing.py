@@ -1,0 +1,90 @@
+"""From "somebody coded" to a run of ``advance``: not one a code, and none beside another.
+
+Label Studio reports every single code. A run is asked for a moment after the first report, and the next not
+before ``every`` seconds have gone by. While a run is on its way or at work no other is asked for: it may have
+looked before the last code came, so that one more follows it. A report that is lost, for a service is away
+or the receiver was restarted, costs nothing but time: the schedule goes on.
+"""
+
+import asyncio
+import logging
+import time
+
+import httpx
+
+logger = logging.getLogger(__name__)
+
+_UNDER_WAY = {"flow_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING"]}}}}
+
+
+class Prefect:
+    """The deployment ``advance/<study>`` of a Prefect server, by its REST interface."""
+
+    def __init__(self, api_url: str, auth: tuple[str, str] | None = None) -> None:
+        self._http = httpx.AsyncClient(base_url=api_url, auth=auth, timeout=30, trust_env=False)
+
+    async def find(self, study: str) -> str | None:
+        """The id of the deployment; None if there is none. Raises httpx.HTTPError."""
+        answer = await self._http.get(f"/deployments/name/advance/{study}")
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return None
+        return str(answer.raise_for_status().json()["id"])
+
+    async def is_busy(self, deployment: str) -> bool:
+        """Whether a run is on its way or at work. Raises httpx.HTTPError."""
+        body = {**_UNDER_WAY, "deployments": {"id": {"any_": [deployment]}}}
+        answer = await self._http.post("/flow_runs/count", json=body)
+        return bool(answer.raise_for_status().json())
+
+    async def run(self, deployment: str) -> None:
+        """Ask for a run now. Raises httpx.HTTPError."""
+        answer = await self._http.post(
+            f"/deployments/{deployment}/create_flow_run", json={"tags": ["webhook"]}
+        )
+        answer.raise_for_status()
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._http.aclose()
+
+
+class Ringing:
+    """Reports of new codes by study, turned into runs at least ``every`` seconds apart."""
+
+    def __init__(self, prefect: Prefect, *, every: float, delay: float = 2.0) -> None:
+        self._prefect = prefect
+        self._every = every
+        self._delay = delay
+        self._waiting: dict[str, asyncio.Task[None]] = {}
+        self._last: dict[str, float] = {}
+
+    def ring(self, study: str) -> None:
+        """There is something new in this study; returns at once."""
+        if study not in self._waiting:
+            self._waiting[study] = asyncio.create_task(self._answer(study))
+
+    async def _answer(self, study: str) -> None:
+        try:
+            since = time.monotonic() - self._last.get(study, -self._every)
+            await asyncio.sleep(max(self._delay, self._every - since))
+            while not await self._is_settled(study):
+                await asyncio.sleep(self._every)
+        finally:
+            del self._waiting[study]
+
+    async def _is_settled(self, study: str) -> bool:
+        """Whether a run was asked for, or never can be; False to try again later."""
+        try:
+            deployment = await self._prefect.find(study)
+            if deployment is None:
+                logger.warning("Prefect knows no deployment advance/%s: run `annotator deploy`", study)
+                return True
+            if await self._prefect.is_busy(deployment):
+                return False
+            await self._prefect.run(deployment)
+        except httpx.HTTPError as error:
+            logger.warning("advance/%s could not be started: %s", study, str(error) or type(error).__name__)
+            return False
+        self._last[study] = time.monotonic()
+        logger.info("advance/%s was started", study)
+        return True
