@@ -92,7 +92,7 @@ _PERFORM: dict[StageName, Callable[[Workspace, int, Progress], str]] = {
     "adopt": lambda workspace, _round, _progress: adopt(workspace),
     "canary": lambda workspace, number, _progress: canary(workspace, number),
     "open_round": lambda workspace, number, _progress: open_round(workspace, number),
-    "send": lambda workspace, number, _progress: send(workspace, number),
+    "send": send,
     "collect": lambda workspace, number, _progress: collect(workspace, number),
     "adjudicate": lambda workspace, number, _progress: adjudicate(workspace, number),
     "close_round": lambda workspace, number, _progress: close_round(workspace, number),

@@ -16,6 +16,7 @@ from annotator.coding.replay import ADJUDICATOR, ReplayCoding
 from annotator.errors import StudyError
 from annotator.labeling.images import Images
 from annotator.labeling.privacy import refuse_remote
+from annotator.progress import Progress, silent
 from annotator.study import Study
 from annotator.webhook.address import webhook
 from annotator.workspace import Workspace
@@ -23,12 +24,12 @@ from annotator.workspace import Workspace
 TOKEN_VARIABLE = "LABEL_STUDIO_API_KEY"
 
 
-def build(workspace: Workspace) -> CodingService:
+def build(workspace: Workspace, progress: Progress = silent) -> CodingService:
     """The coding service of the study. Raises StudyError where it cannot be."""
     study = workspace.study
     match study.coding:
         case LabelStudioCoding() as section:
-            return _label_studio(workspace, section, _form(study, section))
+            return _label_studio(workspace, section, _form(study, section), progress)
         case ReplaySection(column=column, second=second):
             return ReplayCoding(
                 _on_record(study, column),
@@ -43,16 +44,26 @@ def build_adjudication(workspace: Workspace) -> CodingService:
     match study.coding:
         case LabelStudioCoding() as section:
             form = replace(_form(study, section), adjudicates=True, suggests=False)
-            return _label_studio(workspace, section, form)
+            return _label_studio(workspace, section, form, silent)
         case ReplaySection(adjudicator=column):
             codes = {} if column is None else _on_record(study, column)
             return ReplayCoding(codes, study.codebook, coder=ADJUDICATOR)
 
 
-def _label_studio(workspace: Workspace, section: LabelStudioCoding, form: Form) -> LabelStudio:
+def _label_studio(
+    workspace: Workspace, section: LabelStudioCoding, form: Form, progress: Progress
+) -> LabelStudio:
     study = workspace.study
     url, token = address_and_token(study, section)
-    return LabelStudio(url, token, study.name, form, study_id=workspace.study_id, webhook=webhook(study))
+    return LabelStudio(
+        url,
+        token,
+        study.name,
+        form,
+        study_id=workspace.study_id,
+        webhook=webhook(study),
+        progress=progress,
+    )
 
 
 def _on_record(study: Study, column: str) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from annotator.coding.label_studio_webhook import register
 from annotator.coding.labeling_config import chosen
 from annotator.coding.protocol import Task, codes_frame, tasks_frame
 from annotator.errors import ServiceError
+from annotator.progress import Progress, silent
 from annotator.webhook.address import Webhook
 
 logger = logging.getLogger(__name__)
@@ -41,8 +42,8 @@ class LabelStudio:
     """The coding service of one study on the Label Studio at ``url``.
 
     ``token`` is a personal access token or a legacy one; ``study_id`` finds the study's project again.
-    New codes are reported to ``webhook``. ``patience`` is for how many seconds in total a call waits for a
-    service that is away.
+    New codes are reported to ``webhook``, the course of long calls to ``progress``. ``patience`` is for how
+    many seconds in total a call waits for a service that is away.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class LabelStudio:
         *,
         study_id: str,
         webhook: Webhook | None = None,
+        progress: Progress = silent,
         patience: float = 20.0,
     ) -> None:
         self._client = Client(url, TokenAuth(token), patience=patience)
@@ -61,6 +63,7 @@ class LabelStudio:
         self._study_id = study_id
         self._form = form
         self._webhook = webhook
+        self._progress = progress
         self._found: dict[str, Any] | None = None
         self._finding = threading.Lock()
 
@@ -91,12 +94,14 @@ class LabelStudio:
         imports at the same moment) are removed unless somebody has coded them.
         """
         rows = list(self._tasks_of(round_number))
-        known = {row["data"]["unit_id"] for row in rows}
+        n_there, known = len(rows), {row["data"]["unit_id"] for row in rows}
         missing = [task for task in tasks if task.unit_id not in known]
         if missing:
             self._refuse_other_page()
+            self._progress(0, len(missing), "tasks sent")
             for lot in self._form.material.lots(missing):
                 rows += self._import(round_number, lot)
+                self._progress(len(rows) - n_there, len(missing), "tasks sent")
             if self._count(round_number) != len(rows):
                 rows = list(self._tasks_of(round_number))
         kept = self._one_each(rows)
@@ -254,7 +259,8 @@ class LabelStudio:
 
         differing = [row for row in kept.values() if row["overlap"] != wanted.get(row["id"], row["overlap"])]
         with ThreadPoolExecutor(max_workers=4) as threads:
-            list(threads.map(change, differing))
+            for done, _ in enumerate(threads.map(change, differing), start=1):
+                self._progress(done, len(differing), "texts marked for several coders")
 
     def _renew_given(self, tasks: Sequence[Task], kept: dict[str, dict[str, Any]]) -> None:
         """An adjudicator who has not answered yet sees what coders say now."""

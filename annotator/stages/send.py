@@ -5,13 +5,14 @@ import numpy as np
 from annotator import schema
 from annotator.coding.build import build
 from annotator.coding.protocol import Task
+from annotator.progress import Progress, silent
 from annotator.seeds import generator
 from annotator.workspace import Workspace, ledger, tasks
 
 
-def send(workspace: Workspace, round_number: int) -> str:
+def send(workspace: Workspace, round_number: int, progress: Progress = silent) -> str:
     """Make sure exactly one task a drawn unit exists, then write ``tasks.parquet``. Raises ServiceError."""
-    service = build(workspace)
+    service = build(workspace, progress)
     wanted = planned_tasks(workspace, round_number)
     sent = service.send(round_number, wanted)
     workspace.write(tasks(round_number), sent, schema.TASKS, round=round_number, address=service.address)

@@ -50,9 +50,19 @@ def test_each_coder_meets_the_texts_in_an_order_of_their_own(
     label_studio: Services, accounts: list[Account]
 ) -> None:
     url, token = label_studio.label_studio_url, label_studio.credentials().token
-    service = LabelStudio(url, token, "orders", Form(BOOK), study_id=uuid.uuid4().hex)
+    told: list[tuple[int, int, str]] = []
+    service = LabelStudio(
+        url,
+        token,
+        "orders",
+        Form(BOOK),
+        study_id=uuid.uuid4().hex,
+        progress=lambda *now: told.append(now),
+    )
     units = [f"u{number:02d}" for number in range(40)]
     service.send(1, [Task(unit, f"text {unit}", 2) for unit in units])
+    assert (40, 40, "tasks sent") in told
+    assert told[-1] == (40, 40, "texts marked for several coders")
     first, second = (all_in_order(account, service.project_id) for account in accounts[:2])
     assert sorted(first) == sorted(second) == units
     # By chance alone, rank correlations of 40 have a standard deviation of 0.16.
