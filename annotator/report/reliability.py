@@ -23,7 +23,7 @@ def section(rows: pd.DataFrame, study: Study) -> dict[str, Any]:
     """Everything the template shows; ``rows`` are those of ``reliability.parquet``."""
     so_far = rows[rows["scope"] == "so_far"]
     people = so_far[(so_far["annotator"] == "") & (so_far["coder"] == "")]
-    everyone = people[people["weighting"] == "corpus"]
+    everyone = people[(people["weighting"] == "corpus") & people["statistic"].isin([*NAMES, "gwet_ac1"])]
     return {
         "is_measured": bool(everyone["n"].max() > 0),
         "why_not": next(iter(everyone["note"]), NO_OVERLAP),
