@@ -42,8 +42,9 @@ Units of a corpus, with human codes for some and machine labels for all. The que
 Written by annotator {version}.
 """
 _RECTIFIED = (
-    "`rectified_<code>` is for estimates on all units, both splits together: its mean estimates the share of the\n"
-    "  code, and it may be the outcome of a linear regression. It leaves [0, 1]: no prediction, no training target."
+    "`rectified_<code>` is for estimates on all units, both splits together: its mean estimates the share\n"
+    "  of the code, and it may be the outcome of a linear regression. It leaves [0, 1]: it is neither a\n"
+    "  prediction nor a training target."
 )
 _RECTIFIED_CODED = (
     "`rectified_<code>` is of no use here: it needs the units without a code too, which were left out."

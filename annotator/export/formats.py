@@ -7,6 +7,7 @@ from pathlib import Path
 from annotator.errors import StudyError
 from annotator.export.huggingface import huggingface
 from annotator.export.label_studio import label_studio
+from annotator.export.r_dsl import r_dsl
 from annotator.export.stata import stata
 from annotator.export.tables import csv_tables
 from annotator.export.wanted import Wanted
@@ -26,6 +27,7 @@ FORMATS: Mapping[str, Format] = {
     "csv": Format(csv_tables, "a folder with the tables of results as csv files"),
     "stata": Format(stata, "a folder with the tables of results for Stata"),
     "huggingface": Format(huggingface, "a folder that `datasets.load_dataset` opens"),
+    "r-dsl": Format(r_dsl, "a folder with the draws and a script for the R package dsl"),
 }
 
 

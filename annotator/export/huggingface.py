@@ -88,7 +88,7 @@ def _label_columns(study: Study) -> list[str]:
 
 
 def _as_classes(labels: pa.ChunkedArray, codebook: Codebook) -> pa.Array:
-    """Labels as places in the codebook; where several codes may apply, as lists. Missing ones stay missing."""
+    """Labels as places in the codebook; as lists where several codes may apply. Missing ones stay missing."""
     encoded = labels.cast(pa.string()).combine_chunks().dictionary_encode()
     if not codebook.is_multilabel:
         return (

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 LONGEST = 32  # characters, in Stata; R has no limit
 # Stata's, those of its matrix language, and R's.
@@ -18,7 +18,7 @@ _WORDS = """
 RESERVED = frozenset(_WORDS.split())
 
 
-def valid_names(columns: Iterable[str]) -> dict[str, str]:
+def valid_names(columns: Sequence[str]) -> dict[str, str]:
     """A name for each column: letters (of any alphabet), digits and ``_``, at most `LONGEST`, none twice.
 
     The same columns in the same order always get the same names.
@@ -27,12 +27,19 @@ def valid_names(columns: Iterable[str]) -> dict[str, str]:
     ... # doctest: +NORMALIZE_WHITESPACE
     {'party': 'party', 'rectified_très bien': 'rectified_très_bien',
      'rectified_très-bien': 'rectified_très_bien_2', '2020': 'v2020', 'if': 'v_if'}
-    >>> list(valid_names(["inclusion_probability_of_the_first_round"] ).values())
-    ['inclusion_probability_of_the_fir']
     """
-    found: dict[str, str] = {}
-    for column in columns:
-        found[column] = _free(_valid(column), set(found.values()))
+    return dict(zip(columns, distinct_names(columns), strict=True))
+
+
+def distinct_names(wished: Iterable[str]) -> list[str]:
+    """The same for names of which some may be wished for twice.
+
+    >>> distinct_names(["age", "age", "inclusion_probability_of_the_first_round"])
+    ['age', 'age_2', 'inclusion_probability_of_the_fir']
+    """
+    found: list[str] = []
+    for name in wished:
+        found.append(_free(_valid(name), set(found)))
     return found
 
 

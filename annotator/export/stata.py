@@ -33,8 +33,8 @@ def stata(workspace: Workspace, folder: Path, wanted: Wanted) -> list[Path]:
     labels = stata_table(rows, _codes(study, rows.column_names), ["unit_id", "text", *image])
     others = {name: stata_table(t, keep_text=t.column_names) for name, t in results.others(workspace).items()}
     said = meanings(study, rows.column_names)
-    written = [_write(folder / "labels.dta", labels, said)]
-    written += [_write(folder / f"{name}.dta", table, {}) for name, table in others.items()]
+    written = [write_dta(folder / "labels.dta", labels, said)]
+    written += [write_dta(folder / f"{name}.dta", table, {}) for name, table in others.items()]
     written.append(write_csv(folder / "variables.csv", [_variables({"labels": labels, **others}, said)]))
     if not wanted.coded_only:
         written.append(write_text(folder / "analyse.do", program(study, labels)))
@@ -49,7 +49,8 @@ def _codes(study: Study, columns: list[str]) -> dict[str, dict[int, str]]:
     return {column: code_numbers(study.codebook) for column in coded if column in columns}
 
 
-def _write(place: Path, table: StataTable, said: Mapping[str, str]) -> Path:
+def write_dta(place: Path, table: StataTable, said: Mapping[str, str]) -> Path:
+    """Write a table, with what ``said`` says of its columns as variable labels; its place."""
     options: dict[str, Any] = {
         "version": 118 if table.frame.shape[1] <= MOST_COLUMNS else 119,
         "convert_dates": table.dates,

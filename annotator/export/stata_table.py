@@ -59,8 +59,8 @@ def stata_table(
     columns = {}
     for column, name in found.names.items():
         values = _decoded(table[column])
-        labels = codes.get(column) or (None if column in kept else _few_values(values))
-        if labels:
+        labels = None if column in kept else codes.get(column) or _few_values(values)
+        if labels and _fit(labels):
             found.value_labels[name] = dict(labels)
             columns[name] = _numbered(values, labels)
         else:
@@ -105,9 +105,11 @@ def _few_values(values: pa.ChunkedArray) -> dict[int, str] | None:
     if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
         return None
     there = sorted(value for value in pc.unique(values).to_pylist() if value)
-    if not there or len(there) > MOST_VALUES or sum(len(v.encode()) for v in there) > MOST_LABEL_BYTES:
-        return None
-    return dict(enumerate(there, start=1))
+    return dict(enumerate(there, start=1)) if len(there) <= MOST_VALUES else None
+
+
+def _fit(labels: Mapping[int, str]) -> bool:
+    return sum(len(text.encode()) for text in labels.values()) <= MOST_LABEL_BYTES
 
 
 def _numbered(values: pa.ChunkedArray, labels: Mapping[int, str]) -> pd.Series:
