@@ -30,6 +30,9 @@ from annotator.export.wanted import Wanted
 from annotator.export.whole import write_text
 from annotator.inference.rectify import Round
 from annotator.workspace import LABELS, Workspace, nonresponse
+from models.arrays import BoolArray, FloatArray
+
+CERTAIN = 1.0 - 1e-6  # the package rescales probabilities, and refuses any above one by a rounding error
 
 
 def r_dsl(workspace: Workspace, folder: Path, wanted: Wanted) -> list[Path]:
@@ -48,6 +51,12 @@ def r_dsl(workspace: Workspace, folder: Path, wanted: Wanted) -> list[Path]:
         write_csv(folder / "draws.csv", _rows(workspace, columns, rounds, n_rounds)),
         write_text(folder / "analyse.R", script(workspace.study, workspace.units, len(rounds), lost)),
     ]
+
+
+def as_draw(each: Round) -> tuple[BoolArray, FloatArray]:
+    """A round as a draw of its own, (N,) each: which units are labelled, and with what probability."""
+    certain = np.where(each.known, CERTAIN, each.inclusion_probability)
+    return each.known | each.drawn, np.minimum(certain, CERTAIN)
 
 
 def _refuse(workspace: Workspace, rounds: list[Round], wanted: Wanted) -> None:
@@ -75,9 +84,8 @@ def _rows(
     names = column_names(study)
     said = human(evidence.gold_labels(workspace, n_rounds), study.codebook)
     for each in rounds:
-        is_labelled = each.known | each.drawn
+        is_labelled, probability = as_draw(each)
         of_round = {names[key]: np.where(is_labelled, values, np.nan) for key, values in said.items()}
-        of_round[names[ROUND]] = np.full(len(columns), each.number)
-        probability = np.where(each.known, 1.0, np.minimum(each.inclusion_probability, 1.0))
-        frame = columns.assign(**of_round, **{names[PROBABILITY]: probability})[list(names.values())]
+        of_round |= {names[ROUND]: np.full(len(columns), each.number), names[PROBABILITY]: probability}
+        frame = columns.assign(**of_round)[list(names.values())]
         yield pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)

@@ -31,7 +31,7 @@ _HEAD = """\
 #   the study's own estimates (`--to csv`) do without it.
 # * Standard errors are of a population that the corpus is a sample of. Rounds count alike; the study weighs
 #   them by what they are worth.
-# * dsl() leaves out rows with a missing covariate.
+# * Rows with a missing covariate are left out of the questions that name it.
 {more}
 library(dsl)
 
@@ -41,8 +41,18 @@ rows <- read.csv(
   colClasses = c({texts})
 )
 features <- c({features})
+
+# dsl() multiplies sample_prob by the share of labelled rows over its mean, as if it were known up to a factor
+# only. Here it is known. What stands there in rows without a label is used for nothing else, so it is set to
+# what makes that factor one, also where a question is about some of the rows only.
+usable <- function(rows, covariates = NULL) {{
+  rows <- rows[complete.cases(rows[, c("{unit}", covariates)]), ]
+  labelled <- !is.na(rows${first})
+  rows$sample_prob[!labelled] <- sum(1 - rows$sample_prob[labelled]) / sum(!labelled)
+  rows
+}}
 """
-_TAKEN = ("dsl", "rows", "features", "group")  # names of the script's own
+_TAKEN = ("dsl", "rows", "features", "usable", "group")  # names of the script's own
 _ONE = "{n:,} rows, one a unit"
 _SEVERAL = "{total:,} rows: {n:,} units, each once for every one of {rounds} rounds"
 _COMBINED = """\
@@ -57,12 +67,13 @@ _NOT_FITTED = "# {name} ({kind}): nothing that dsl() fits. `annotator estimate` 
 
 @dataclass(frozen=True)
 class Call:
-    """One call of ``dsl``: ``predicted`` columns and what machines say of each; ``by`` splits the rows."""
+    """One call of ``dsl``: ``predicted`` columns and the covariates beside them; ``by`` splits the rows."""
 
     name: str
     model: str
     formula: str
     predicted: tuple[Key, ...]
+    covariates: tuple[str, ...] = ()
     by: str | None = None
 
 
@@ -78,6 +89,8 @@ def script(study: Study, units: pd.DataFrame, n_rounds: int, lost: Sequence[int]
         more=_LOST.format(rounds=", ".join(map(str, lost))) if lost else "",
         texts=", ".join(f'{name} = "character"' for name in _texts(study, units, names)),
         features=", ".join(_quoted(name) for name in features),
+        unit=names[UNIT],
+        first=names["code", study.codebook.names[0]],
     )
     return "\n".join([head, *_questions(study, units, names)])
 
@@ -103,6 +116,7 @@ def _questions(study: Study, units: pd.DataFrame, names: Names) -> Iterator[str]
 def _calls(asked: Asked, study: Study, units: pd.DataFrame, names: Names) -> Iterator[Call]:
     """The models that answer a question; none where dsl has none."""
     book = study.codebook
+    covariates = tuple(names[COVARIATE, name] for name in asked.columns if (COVARIATE, name) in names)
     if isinstance(asked, MeanAsked):
         right = f"0 + factor({names[COVARIATE, asked.by]})" if asked.by else "1"
         outcomes: list[Key] = (
@@ -110,18 +124,18 @@ def _calls(asked: Asked, study: Study, units: pd.DataFrame, names: Names) -> Ite
         )
         for key in outcomes:
             name = asked.name if key == NUMBER else f"{asked.name}_{key[1]}"
-            yield Call(name, "lm", f"{names[key]} ~ {right}", (key,))
+            yield Call(name, "lm", f"{names[key]} ~ {right}", (key,), covariates)
     elif isinstance(asked, OddsRatioAsked):
         key = ("code", asked.label)
         feature = _indicator(asked, units, names)
-        yield Call(f"{asked.name}_log", "logit", f"{names[key]} ~ {feature}", (key,), asked.by)
+        yield Call(f"{asked.name}_log", "logit", f"{names[key]} ~ {feature}", (key,), covariates, asked.by)
     elif isinstance(asked, RegressionAsked) and asked.kind != "poisson":
         outcome = _keys(asked.outcome, study, is_outcome=True)
-        covariates = [key for name in asked.covariates for key in _keys(name, study)]
-        right = " + ".join(names[key] for key in covariates) or "1"
-        predicted = tuple(key for key in (*outcome, *covariates) if key[0] != COVARIATE)
+        terms = [key for name in asked.covariates for key in _keys(name, study)]
+        right = " + ".join(names[key] for key in terms) or "1"
+        predicted = tuple(key for key in (*outcome, *terms) if key[0] != COVARIATE)
         model = "lm" if asked.kind == "ols" else "logit"
-        yield Call(asked.name, model, f"{names[outcome[0]]} ~ {right}", predicted, asked.by)
+        yield Call(asked.name, model, f"{names[outcome[0]]} ~ {right}", predicted, covariates, asked.by)
 
 
 def _keys(name: str, study: Study, *, is_outcome: bool = False) -> list[Key]:
@@ -151,7 +165,8 @@ def _written(call: Call, in_r: str, study: Study, names: Names) -> str:
     said = [
         ("says_number", machine) if key == NUMBER else ("says", machine, key[1]) for key in call.predicted
     ]
-    data = "group" if call.by else "rows"
+    rows = "group" if call.by else "rows"
+    data = f"usable({rows}, {_vector(call.covariates)})" if call.covariates else f"usable({rows})"
     arguments = [
         f"model = {_quoted(call.model)}",
         f"formula = {call.formula}",

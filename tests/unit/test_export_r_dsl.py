@@ -74,7 +74,7 @@ def test_every_round_has_every_unit_with_its_own_probability(finished: Workspace
         assert of_round.loc[ledger.index, "sample_prob"].tolist() == pytest.approx(
             ledger["inclusion_probability"].tolist()
         )
-        assert (of_round.loc[before, "sample_prob"] == 1).all()
+        assert of_round.loc[before, "sample_prob"].tolist() == pytest.approx([1.0] * len(before), abs=1e-5)
         is_labelled = of_round["code_left"].notna()
         assert set(of_round.index[is_labelled]) == {*before, *ledger.index[ledger["drawn"]]}
         assert (of_round["code_left"] == (codes["gold"] == "left"))[is_labelled].all()
@@ -86,8 +86,8 @@ def test_every_round_has_every_unit_with_its_own_probability(finished: Workspace
 def test_the_package_need_not_rescale_the_probabilities(exported: Path) -> None:
     """It multiplies them by the labelled share over their mean, which would spoil them were it not one."""
     rows = pd.read_csv(exported / "draws.csv")
-    assert rows["sample_prob"].between(0, 1, inclusive="right").all()
-    assert rows["code_left"].notna().mean() == pytest.approx(rows["sample_prob"].mean(), rel=1e-9)
+    assert rows["sample_prob"].between(0, 1, inclusive="neither").all()
+    assert rows["code_left"].notna().mean() == pytest.approx(rows["sample_prob"].mean(), rel=1e-5)
 
 
 def test_the_rows_give_the_estimate_of_equally_weighted_rounds(finished: Workspace, exported: Path) -> None:
@@ -103,7 +103,7 @@ def test_the_rows_give_the_estimate_of_equally_weighted_rounds(finished: Workspa
         for r in evidence.rounds(finished, 2)[0]
     ]
     gold = np.minimum(evidence.gold_codes(finished, 2)[0], 1)
-    assert by_hand == pytest.approx(rectify(rounds, gold, 2).labels[:, 0].mean(), abs=1e-12)
+    assert by_hand == pytest.approx(rectify(rounds, gold, 2).labels[:, 0].mean(), abs=1e-6)
 
 
 def test_the_script_asks_what_the_study_asks_and_names_columns_that_are_there(exported: Path) -> None:
@@ -122,7 +122,9 @@ def test_the_script_asks_what_the_study_asks_and_names_columns_that_are_there(ex
     }
     assert found["effect"]["predicted_var"] == 'c("code_right", "code_neither")'
     assert found["effect"]["prediction"] == 'c("says_old_right", "says_old_neither")'
-    assert found["in_parties"]["data"] == "group"
+    assert found["score"]["data"] == "usable(rows)"
+    assert found["effect"]["data"] == 'usable(rows, "year")'
+    assert found["in_parties"]["data"] == 'usable(group, c("year", "party"))'
     assert "# middle (quantile): nothing that dsl() fits" in script
     for of in found.values():
         quoted = re.findall(
