@@ -22,8 +22,9 @@ def export_study(
     gold: Annotated[bool, typer.Option("--gold", help="with the human labels, as ground truth")] = False,
     machine: Annotated[str, typer.Option(help="with the labels of this machine annotator")] = "",
     coded: Annotated[bool, typer.Option("--coded", help="only units that people coded")] = False,
+    text: Annotated[bool, typer.Option("--text", help="with the texts, where tables leave them out")] = False,
 ) -> None:
     """Write what is known for another tool. Nothing of the study changes."""
-    wanted = Wanted(gold=gold, machine=machine or None, coded_only=coded)
+    wanted = Wanted(gold=gold, machine=machine or None, coded_only=coded, text=text)
     for place in export(Workspace.open(study), to, destination, wanted):
         console.out.print(str(place), markup=False, soft_wrap=True)

@@ -1,7 +1,7 @@
 """The product: one row a unit with all that is known of it, ready for any regression.
 
-A regression that takes ``rectified_<label>`` in place of the label gives point estimates that are valid
-for the corpus; their means are the estimates of ``estimates.parquet``.
+A linear regression with the outcome ``rectified_<label>`` in place of the label gives point estimates that
+are valid for the corpus; their means are the estimates of ``estimates.parquet``.
 """
 
 import numpy as np

@@ -124,6 +124,11 @@ class Store:
         with _storage_errors(self.address(path)), self._filesystem.open(self._place(path), "rb") as stream:
             return int(pq.read_metadata(stream).num_rows)
 
+    def columns(self, path: str) -> list[str]:
+        """The names of a table's columns, without reading it."""
+        with _storage_errors(self.address(path)), self._filesystem.open(self._place(path), "rb") as stream:
+            return list(pq.read_schema(stream).names)
+
     def metadata(self, path: str) -> dict[str, Any]:
         """What ``write`` was given as metadata, without reading the table."""
         with _storage_errors(self.address(path)), self._filesystem.open(self._place(path), "rb") as stream:

@@ -5,7 +5,6 @@ corpus.
 """
 
 import numpy as np
-from sklearn.cluster import kmeans_plusplus
 
 from models.arrays import FloatArray, IntArray
 
@@ -59,6 +58,8 @@ def most_diverse(
 
     Raises ValueError if there are fewer texts, or fewer of some uncertainty, than picks.
     """
+    from sklearn.cluster import kmeans_plusplus  # noqa: PLC0415 (slow to import)
+
     n = len(embeddings)
     _check(size, n)
     weight = np.ones(n) if uncertainty is None else np.asarray(uncertainty, dtype=np.float64)

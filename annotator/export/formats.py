@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from annotator.errors import StudyError
+from annotator.export.huggingface import huggingface
 from annotator.export.label_studio import label_studio
+from annotator.export.r_dsl import r_dsl
+from annotator.export.stata import stata
 from annotator.export.tables import csv_tables
 from annotator.export.wanted import Wanted
 from annotator.workspace import CORPUS, Workspace
@@ -22,6 +25,9 @@ class Format:
 FORMATS: Mapping[str, Format] = {
     "label_studio": Format(label_studio, "a file of tasks to import, with its labelling interface beside it"),
     "csv": Format(csv_tables, "a folder with the tables of results as csv files"),
+    "stata": Format(stata, "a folder with the tables of results for Stata"),
+    "huggingface": Format(huggingface, "a folder that `datasets.load_dataset` opens"),
+    "r-dsl": Format(r_dsl, "a folder with the draws and a script for the R package dsl"),
 }
 
 

@@ -14,6 +14,7 @@ from annotator.coding.form import Form
 from annotator.coding.labeling_config import chosen, labeling_config
 from annotator.errors import StudyError
 from annotator.export.wanted import Wanted
+from annotator.export.whole import write_text
 from annotator.state import n_closed_rounds
 from annotator.workspace import Workspace
 
@@ -25,11 +26,11 @@ def label_studio(workspace: Workspace, place: Path, wanted: Wanted) -> list[Path
     Raises StudyError for a machine annotator that there is not.
     """
     tasks = list(_tasks(workspace, wanted))
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text(json.dumps(tasks, ensure_ascii=False, indent=1), encoding="utf-8")
-    interface = place.with_suffix(".xml")
-    interface.write_text(labeling_config(Form(workspace.study.codebook)), encoding="utf-8")
-    return [place, interface]
+    interface = labeling_config(Form(workspace.study.codebook))
+    return [
+        write_text(place, json.dumps(tasks, ensure_ascii=False, indent=1)),
+        write_text(place.with_suffix(".xml"), interface),
+    ]
 
 
 def _tasks(workspace: Workspace, wanted: Wanted) -> Iterator[dict[str, Any]]:

@@ -1,24 +1,44 @@
 """Tables of results as csv files, for any tool that reads those."""
 
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
-from annotator.errors import StudyError
+import pyarrow as pa
+import pyarrow.csv as pc
+
+from annotator.export import results
 from annotator.export.wanted import Wanted
-from annotator.workspace import ESTIMATES, LABELS, RELIABILITY, Workspace
+from annotator.export.whole import whole
+from annotator.workspace import Workspace
 
 
 def csv_tables(workspace: Workspace, folder: Path, wanted: Wanted) -> list[Path]:
     """Write labels, estimates and reliability. Raises StudyError before the first closed round."""
-    tables = [path for path in (LABELS, ESTIMATES, RELIABILITY) if workspace.store.exists(path)]
-    if LABELS not in tables:
-        raise StudyError("there is no result to export yet", hint="Results come with the first closed round.")
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for path in tables:
-        frame = workspace.store.read_frame(path)
-        if path == LABELS and wanted.coded_only:
-            frame = frame[frame["gold"].notna()]
-        place = folder / Path(path).with_suffix(".csv").name
-        frame.to_csv(place, index=False)
-        written.append(place)
-    return written
+    results.refuse_without_results(workspace)
+    written = [write_csv(folder / "labels.csv", results.labels(workspace, wanted))]
+    return written + [
+        write_csv(folder / f"{name}.csv", [table]) for name, table in results.others(workspace).items()
+    ]
+
+
+def write_csv(place: Path, slices: Iterable[pa.Table]) -> Path:
+    """Write slices of a table, at least one, as a csv file in UTF-8; its place.
+
+    Texts stand in quotes, missing values are empty, and yes and no are 1 and 0.
+    """
+    rows = _plain(slices)
+    first = next(rows)
+    with whole(place) as unfinished, pc.CSVWriter(unfinished, first.schema) as writer:
+        for table in chain([first], rows):
+            writer.write_table(table)
+    return place
+
+
+def _plain(slices: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    for table in slices:
+        flags = [field.name for field in table.schema if pa.types.is_boolean(field.type)]
+        for name in flags:
+            at = table.schema.get_field_index(name)
+            table = table.set_column(at, name, table[name].cast(pa.int8()))  # noqa: PLW2901
+        yield table

@@ -15,8 +15,11 @@ class Wanted:
         A machine annotator whose labels are shown.
     coded_only : bool
         Whether units without gold are left out.
+    text : bool
+        Whether tables of results hold the texts.
     """
 
     gold: bool = False
     machine: str | None = None
     coded_only: bool = False
+    text: bool = False

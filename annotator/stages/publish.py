@@ -4,7 +4,6 @@ import pyarrow as pa
 
 from annotator import evidence, product
 from annotator.classifiers import in_the_loop
-from annotator.report.page import page
 from annotator.stages import reliability
 from annotator.workspace import ESTIMATES, LABELS, REPORT, Workspace
 
@@ -24,6 +23,8 @@ def publish(workspace: Workspace, n_rounds: int) -> str:
 
 def write_report(workspace: Workspace, n_rounds: int) -> None:
     """Write ``report.html`` as of ``n_rounds`` closed rounds."""
+    from annotator.report.page import page  # noqa: PLC0415 (loads matplotlib)
+
     error_maps = evidence.corpus_maps(workspace, in_the_loop.signals(workspace, n_rounds), n_rounds)
     workspace.store.write_bytes(REPORT, page(workspace, n_rounds, error_maps).encode())
 

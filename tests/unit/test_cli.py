@@ -1,14 +1,17 @@
 """The command line as a person and a script meet it."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import small_study
+from typer.main import get_command
 
 from annotator import cli, templates
+from annotator.cli_lazy import Deferred
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
@@ -34,6 +37,45 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
     for command in _COMMANDS:
         assert command in out
         assert run(capsys, command, "--help")[0] == 0
+
+
+def test_a_command_says_the_same_in_the_list_and_by_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    listed = get_command(cli.app).commands  # type: ignore[attr-defined]
+    assert set(_COMMANDS) <= set(listed)
+    for name, command in listed.items():
+        assert isinstance(command, Deferred)
+        assert command.help
+        shown = run(capsys, name, "--help")[1]
+        assert " ".join(command.help.split())[:60] in " ".join(shown.split())
+
+
+_SLOW = {"matplotlib", "pandas", "pyarrow", "scipy", "sklearn", "torch", "transformers"}
+
+
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_version_and_help_import_nothing_slow(option: str) -> None:
+    program = (
+        "import atexit, sys; sys.argv[0] = 'annotator'; atexit.register(lambda: print(*sys.modules)); "
+        "from annotator.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program, option], capture_output=True, text=True, check=True)
+    modules = set(done.stdout.split())
+    assert "annotator.cli" in modules
+    assert not modules & _SLOW
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"), [("annotator st", "status"), ("annotator status --js", "--json")]
+)
+def test_a_shell_completes_commands_and_their_options(typed: str, offered: str) -> None:
+    program = Path(sys.executable).parent / "annotator"
+    asked = {
+        "_ANNOTATOR_COMPLETE": "complete_bash",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(typed.count(" ")),
+    }
+    done = subprocess.run([program], env={**os.environ, **asked}, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [offered]
 
 
 @pytest.mark.parametrize("name", templates.NAMES)

@@ -2,9 +2,11 @@
 
 import json
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 import small_study
 from typer.testing import CliRunner
@@ -12,6 +14,9 @@ from typer.testing import CliRunner
 from annotator.adoption.adopting import adopted
 from annotator.cli import app
 from annotator.errors import StudyError
+from annotator.export import results
+from annotator.export.tables import write_csv
+from annotator.export.wanted import Wanted
 from annotator.workspace import Workspace
 
 RUNNER = CliRunner()
@@ -82,3 +87,30 @@ def test_what_cannot_be_exported_is_said(finished: Workspace, tmp_path: Path) ->
         result = RUNNER.invoke(app, ["export", *arguments])
         assert isinstance(result.exception, StudyError)
         assert said in result.exception.message
+
+
+def test_an_export_that_fails_leaves_what_was_there(finished: Workspace, tmp_path: Path) -> None:
+    place = tmp_path / "labels.csv"
+    place.write_text("as it was")
+    with pytest.raises(KeyboardInterrupt):
+        write_csv(place, interrupted(finished))
+    assert place.read_text() == "as it was"
+    assert list(tmp_path.iterdir()) == [place]
+
+
+def interrupted(workspace: Workspace) -> Iterator[pa.Table]:
+    """Results that stop coming."""
+    yield from results.labels(workspace, Wanted())
+    raise KeyboardInterrupt
+
+
+def test_texts_leave_only_when_asked(finished: Workspace, tmp_path: Path) -> None:
+    study = str(finished.study.path)
+    for to in ("csv", "stata", "r-dsl"):
+        folder = tmp_path / to
+        assert RUNNER.invoke(app, ["export", study, str(folder), "--to", to]).exit_code == 0
+        assert not [
+            path for path in folder.rglob("*") if path.is_file() and b"text number" in path.read_bytes()
+        ]
+    assert RUNNER.invoke(app, ["export", study, str(tmp_path), "--to", "csv", "--text"]).exit_code == 0
+    assert pd.read_csv(tmp_path / "labels.csv")["text"].tolist() == finished.units["text"].tolist()

@@ -1,0 +1,29 @@
+"""`annotator check`."""
+
+import json
+
+import typer
+
+from annotator import console
+from annotator.check import check as check_study
+from annotator.cli_arguments import Json, StudyPath
+from annotator.workspace import Workspace
+
+
+def check(study: StudyPath, as_json: Json = False) -> None:
+    """Look at everything the study names: columns, models, Label Studio, disk. Writes nothing."""
+    findings = []
+    for finding in check_study(Workspace.open(study)):
+        findings.append(finding)
+        if not as_json:
+            mark = "[red]no[/red]" if finding.error else "[green]ok[/green]"
+            console.out.print(f"{mark:>20}  {finding.what:32}", end="")
+            console.out.print(finding.detail, markup=False, soft_wrap=True)
+            if finding.error and finding.error.hint:
+                console.out.print(f"{'':40}{finding.error.hint}", markup=False, style="dim", soft_wrap=True)
+    if as_json:
+        rows = [{"what": f.what, "ok": f.error is None, "detail": f.detail} for f in findings]
+        print(json.dumps(rows, indent=1))
+    failed = [finding.error.exit_code for finding in findings if finding.error]
+    if failed:
+        raise typer.Exit(min(failed))

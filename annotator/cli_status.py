@@ -1,0 +1,52 @@
+"""`annotator status`."""
+
+import json
+
+from annotator import console
+from annotator.cli_arguments import Json, StudyPath
+from annotator.status import status as study_status
+from annotator.workspace import Workspace
+
+
+def status(study: StudyPath, as_json: Json = False) -> None:
+    """Where the study stands: rounds, coders, intervals, spend, and what it waits for."""
+    found = study_status(Workspace.open(study))
+    if as_json:
+        print(json.dumps(found.to_json(), indent=1, default=str))
+        return
+    console.out.print(f"[bold]{found.study}[/bold]: next is {found.next_step}", soft_wrap=True)
+    if found.ended_because:
+        console.out.print(f"ended: {found.ended_because}")
+    for batch in found.batches:
+        console.out.print(f"waiting for {batch}", soft_wrap=True)
+    if found.coding_address:
+        console.out.print(f"coding at {found.coding_address}", soft_wrap=True)
+    if found.adjudication_address and found.next_step.stage == "adjudicate":
+        console.out.print(f"adjudication at {found.adjudication_address}", soft_wrap=True)
+    for source in found.adopted:
+        console.out.print(
+            f"before the study: {source['units']} units from {source['source']} ({source['use']})"
+        )
+    for each in found.rounds:
+        left = f"waiting for {each.n_drawn - each.n_coded} ({each.n_codes_left} codes)"
+        all_coded = each.n_coded == each.n_drawn and each.n_adjudicated < each.n_disagreements
+        left = "waiting for an adjudicator" if all_coded else left
+        state = "closed" if each.is_closed else left
+        console.out.print(f"round {each.number}: {each.n_coded} of {each.n_drawn} units coded, {state}")
+        if each.n_disagreements:
+            settled = f"{each.n_adjudicated} of {each.n_disagreements}"
+            console.out.print(f"round {each.number}: {settled} disagreements adjudicated")
+    if found.hours_left:
+        console.out.print(f"about {found.hours_left:.1f} hours of coding left in this round")
+    for warning in filter(None, found.canary["warning"]):
+        console.out.print("warning: ", style="bold yellow", end="")
+        console.out.print(warning, markup=False, soft_wrap=True)
+    tables = (
+        (found.coders, "Coders"),
+        (found.machines, "Machine annotators"),
+        (found.models, "Classifiers, trained after each round"),
+    )
+    for frame, title in tables:
+        if not frame.empty:
+            console.show_frame(frame, title)
+    console.show_estimates(found.estimates)
