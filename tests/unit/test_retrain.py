@@ -138,6 +138,15 @@ def test_settings_that_there_are_not_are_found_before_anything_is_spent(tmp_path
     assert "epohcs" in found["classifier tfidf_logistic"].detail
 
 
+def test_a_base_model_that_is_not_there_is_found_before_anything_is_spent(tmp_path):
+    (tmp_path / "base").mkdir()
+    model = {"kind": "encoder", "base": "base"}
+    path = small_study.write(tmp_path, corpus(), **SECTIONS | {"model": model})
+    found = {each.what: each for each in check(Workspace.open(path))}["classifier encoder"]
+    assert found.error is not None
+    assert f"cannot load the base model '{tmp_path / 'base'}'" in found.detail
+
+
 def test_a_full_disk_is_named_and_leaves_nothing_half_done(tmp_path):
     path = small_study.write(tmp_path, corpus(), **SECTIONS)
     workspace = advanced_to(path, Step("retrain", 1))
