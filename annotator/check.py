@@ -66,12 +66,16 @@ def _machine(workspace: Workspace, machine: Machine) -> str:
 
 
 def _classifier(workspace: Workspace) -> str:
+    from annotator.classifiers.settings import settings_of  # noqa: PLC0415
     from annotator.classifiers.train import explained, new_classifier  # noqa: PLC0415 (loads torch)
+    from models.pretrained import refuse_unreachable  # noqa: PLC0415
 
     model = workspace.study.model
     assert model is not None
     with explained():
         new_classifier(workspace, model)
+        if model.base is not None:
+            refuse_unreachable(settings_of(workspace, model)["base"])
     return "trained after every round" if model.retrain else "trained by `annotator train` alone"
 
 

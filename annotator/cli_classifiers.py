@@ -1,14 +1,15 @@
 """`annotator train`, `evaluate` and `predict`: the classifier side by itself."""
 
 import json
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from annotator import console
-from annotator.classifiers.section import Model
+from annotator.classifiers.section import Kind, Model
 from annotator.cli_arguments import Json, StudyPath
 from annotator.errors import StudyError
 from annotator.workspace import Workspace
@@ -122,18 +123,21 @@ def predict(
 
 
 def _model(kind: str) -> Model:
-    try:
-        return Model.model_validate({"kind": kind})
-    except ValueError as error:
-        kinds = ", ".join(Model.model_fields["kind"].annotation.__args__)  # type: ignore[union-attr]
-        raise StudyError(f"there is no classifier {kind!r}", hint=f"Choose from: {kinds}.") from error
+    _refuse_unknown(kind, get_args(Kind))
+    return Model.model_validate({"kind": kind})
 
 
 def _named(workspace: Workspace, names: str) -> list[str]:
     """The names between commas, each of a kind or a machine annotator."""
-    machines = {machine.name for machine in workspace.study.machine}
     found = [name.strip() for name in names.split(",") if name.strip()]
-    return [name if name in machines else _model(name).kind for name in found]
+    for name in found:
+        _refuse_unknown(name, (*get_args(Kind), *(machine.name for machine in workspace.study.machine)))
+    return found
+
+
+def _refuse_unknown(name: str, known: Sequence[str]) -> None:
+    if name not in known:
+        raise StudyError(f"there is no classifier {name!r}", hint=f"Choose from: {', '.join(known)}.")
 
 
 def _numbers(shots: str) -> tuple[int, ...]:

@@ -106,7 +106,7 @@ def _decode(place: str, data: bytes, encoding: str) -> str:
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise CorpusError(
-            f"{place}, line {line}: the bytes are not {encoding} text",
+            f"{place}, line {line}: the bytes are not {encoding.removesuffix('-sig')} text",
             hint="Save the file as UTF-8, or name its encoding as `corpus.encoding`, for example latin-1.",
         ) from error
     except LookupError as error:
@@ -130,7 +130,12 @@ def _read_csv(place: str, text: str) -> pd.DataFrame:
                 )
             rows.append(row)
     except csv.Error as error:
-        raise CorpusError(f"{place}, line {reader.line_num}: broken row ({error})") from error
+        raise CorpusError(
+            f"{place}, line {reader.line_num}: broken row ({error})",
+            hint="Look for a quote that is opened and never closed, on or before that line.",
+        ) from error
+    if not header:
+        raise CorpusError(f"{place} is empty: there is not even a header")
     doubled = sorted({name for name in header if header.count(name) > 1})
     if doubled:
         raise CorpusError(f"{place}: columns named twice in the header: {', '.join(doubled)}")
@@ -167,10 +172,10 @@ def _refuse_unknown_columns(place: str, there: Iterable[str], wanted: list[str])
     columns = [str(column) for column in there]
     unknown = [column for column in wanted if column not in columns]
     if unknown:
-        raise CorpusError(
-            f"{place} has no column {', '.join(repr(column) for column in unknown)}",
-            hint=f"Its columns are: {', '.join(columns[:30])}{' ...' if len(columns) > 30 else ''}",
-        )
+        hint = f"Its columns are: {', '.join(columns[:30])}{' ...' if len(columns) > 30 else ''}"
+        if len(columns) == 1 and ";" in columns[0]:
+            hint = "Its cells are separated by semicolons: save it with commas, or with tabs as a .tsv file."
+        raise CorpusError(f"{place} has no column {', '.join(repr(c) for c in unknown)}", hint=hint)
 
 
 def _as_text(column: pd.Series) -> pd.Series:
@@ -215,7 +220,7 @@ def _unit_ids(rows: pd.DataFrame, id_column: str | None, content: pd.Series, pat
         shown = ", ".join(doubled.unique()[:5])
         raise CorpusError(
             f"{path}: '{id_column}' is not unique: "
-            f"{doubled.nunique()} ids stand on {len(doubled)} rows ({shown})",
+            f"{len(doubled)} rows share {doubled.nunique()} of its values ({shown})",
             hint="Give every row an id of its own, or leave `corpus.id` out to identify units by their text.",
         )
     return ids

@@ -8,9 +8,11 @@ import pandas as pd
 
 from annotator.errors import StudyError
 from annotator.inference.estimands.coefficients import INTERCEPT
+from annotator.inference.stretches import stretches
 from models.arrays import BoolArray, FloatArray
 
 MAX_LEVELS = 100
+DEPENDENT = 1e-12  # of the correlations' smallest eigenvalue, which is zero but for rounding
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ def design_columns(
     """An intercept, numeric columns as they stand, others as one indicator a value but the first.
 
     The values are those of ``everyone``, so that groups of units get the same columns. Raises StudyError,
-    naming the estimand and the column, if one is constant or has more than 100 values.
+    naming the estimand and the column, if one is constant or infinite, has more than 100 values, or follows
+    from those before it.
 
     >>> units = pd.DataFrame({"age": [20, 30, 40], "party": ["b", "a", "b"]})
     >>> columns = design_columns("drivers", units, ["age", "party"])
@@ -55,7 +58,32 @@ def design_columns(
         for term, values in _columns(asked, units[name], (units if everyone is None else everyone)[name]):
             terms.append(term)
             blocks.append(values)
-    return Columns(tuple(terms), np.column_stack(blocks))
+    columns = Columns(tuple(terms), np.column_stack(blocks))
+    if everyone is None:
+        _refuse_dependent(asked, columns)
+    return columns
+
+
+def _refuse_dependent(asked: str, columns: Columns) -> None:
+    """Raise StudyError for the first column that is a sum of multiples of those before it."""
+    correlation = _correlation(columns.values[:, 1:])
+    for p, term in enumerate(columns.terms[1:], start=1):
+        if np.linalg.eigvalsh(correlation[:p, :p])[0] < DEPENDENT:
+            raise StudyError(
+                f"estimand '{asked}': the covariate '{term}' follows from those before it",
+                hint="Leave it out: its coefficient cannot be told from theirs.",
+            )
+
+
+def _correlation(values: FloatArray) -> FloatArray:
+    """(p, p) of columns (N, p) of which none is constant."""
+    mean, products = values.mean(axis=0), np.zeros((values.shape[1], values.shape[1]))
+    for stretch in stretches(len(values)):
+        centred = values[stretch] - mean
+        products += centred.T @ centred
+    scale = np.sqrt(products.diagonal())
+    correlation: FloatArray = products / np.outer(scale, scale)
+    return correlation
 
 
 def numbers(asked: str, column: pd.Series) -> FloatArray:
@@ -121,7 +149,13 @@ def _columns(asked: str, column: pd.Series, of_all: pd.Series) -> list[tuple[str
             hint="Leave it out: its coefficient cannot be told from the intercept.",
         )
     if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
-        return [(name, column.to_numpy(dtype=float))]
+        values = column.to_numpy(dtype=float)
+        if not np.isfinite(values).all():
+            raise StudyError(
+                f"estimand '{asked}': the covariate '{name}' is infinite for a unit",
+                hint="Correct the value, or make it missing and set `missing: drop`.",
+            )
+        return [(name, values)]
     if len(levels) > MAX_LEVELS:
         raise StudyError(
             f"estimand '{asked}': the covariate '{name}' has {len(levels)} different values",

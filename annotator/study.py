@@ -23,7 +23,7 @@ from annotator.labeling.orders import n_orders
 from annotator.machines import Elicited, LexiconMachine, Machine, TransformersMachine
 from annotator.questions import LABEL, AgreementAsked, Asked, EstimandAsked, MeanAsked, RegressionAsked
 from annotator.runner import Runner
-from annotator.section import Column, Section, Slug, refuse_doubles
+from annotator.section import Column, Section, Slug, about, refuse_doubles
 
 
 class Corpus(Section):
@@ -144,21 +144,25 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
-        refuse_doubles("estimands", [e.name for e in self.estimands])
         stop = self.design.stop
-        if stop and stop.estimand not in {e.name for e in self.estimands}:
-            raise ValueError(
-                f"design.stop.estimand names '{stop.estimand}', which is not among the estimands"
-            )
-        is_label_studio = isinstance(self.coding, LabelStudioCoding)
-        refuse_unfit(self.adopted, self.codebook, has_label_studio=is_label_studio)
-        if self.model and self.corpus.text is None:
-            raise ValueError("`model` is trained on texts, and corpus.text names none")
-        for machine in self.machine:
-            self._refuse_unfit(machine)
-        for asked in self.estimands:
-            asked.check(self.codebook)
-            self._refuse_unknown_columns(asked)
+        with about("estimands"):
+            refuse_doubles("estimands", [e.name for e in self.estimands])
+        with about("design", "stop", "estimand"):
+            if stop and stop.estimand not in {e.name for e in self.estimands}:
+                raise ValueError(f"'{stop.estimand}' is not among the estimands")
+        with about("adopted"):
+            is_label_studio = isinstance(self.coding, LabelStudioCoding)
+            refuse_unfit(self.adopted, self.codebook, has_label_studio=is_label_studio)
+        with about("model"):
+            if self.model and self.corpus.text is None:
+                raise ValueError("`model` is trained on texts, and corpus.text names none")
+        for place, machine in enumerate(self.machine):
+            with about("machine", place):
+                self._refuse_unfit(machine)
+        for place, asked in enumerate(self.estimands):
+            with about("estimands", place):
+                asked.check(self.codebook)
+                self._refuse_unknown_columns(asked)
         return self
 
     def _refuse_unfit(self, machine: Machine) -> None:

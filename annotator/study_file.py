@@ -108,6 +108,7 @@ _EXPECTED = {
     "string_type": "expected text (put it in quotes if it looks like a number)",
     "tuple_type": "expected a list",
 }
+_A_NAME = "a short name of letters, digits, '.', '_' and '-'"
 
 
 def _expected(detail: ErrorDetails) -> str:
@@ -115,21 +116,22 @@ def _expected(detail: ErrorDetails) -> str:
     match detail["type"]:
         case "literal_error":
             return f"expected {context['expected']}"
+        case "too_short":
+            return f"expected at least {context['min_length']}, got {context['actual_length']}"
         case "union_tag_invalid":
             return f"kind '{context['tag']}' is none of {context['expected_tags']}"
         case "union_tag_not_found":
             return "the key 'kind' is missing"
-        case "string_pattern_mismatch" if context["pattern"].startswith("^[A-Za-z0-9]"):
-            return "expected a short name of letters, digits, '.', '_' and '-'"
         case "string_pattern_mismatch":
-            return "expected text without spaces at its ends"
+            is_name = context["pattern"].startswith("^[A-Za-z0-9]")
+            return f"expected {_A_NAME if is_name else 'text without spaces at its ends'}"
         case kind:
             message = detail["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
             return _EXPECTED.get(kind, message)
 
 
 def _explain(source: yaml_source.YamlSource, detail: ErrorDetails) -> str:
-    location = _location_in_file(source, detail["loc"])
+    location = _location_in_file(source, detail.get("ctx", {}).get("place", detail["loc"]))
     key = ".".join(str(part) for part in location) or "(the file)"
     place = f"{source.name}, line {source.line_of(location)}, {key}"
     if detail["type"] == "missing":

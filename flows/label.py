@@ -15,20 +15,13 @@ from annotator.stages.bundles import Bundle, bundles, label_bundle
 from annotator.workspace import Workspace
 from flows import artifacts
 from flows.keys import secret_blocks
-from flows.parameters import RETRY_DELAYS, StudyFile, is_retryable
+from flows.parameters import RETRIED, StudyFile
 from flows.run_names import by_study
 from flows.runner import run_all, started
 from flows.stage import due_step
 
 
-@task(
-    task_run_name="label {bundle}",
-    retries=len(RETRY_DELAYS),
-    retry_delay_seconds=RETRY_DELAYS,
-    retry_jitter_factor=0.5,
-    retry_condition_fn=is_retryable,
-    persist_result=False,
-)
+@task(task_run_name="label {bundle}", **RETRIED)
 def label_task(study: Path, bundle: Bundle) -> int:
     """Label a few shards with one annotator, on whichever worker this runs."""
     workspace = Workspace.open(study)
@@ -36,14 +29,7 @@ def label_task(study: Path, bundle: Bundle) -> int:
         return label_bundle(workspace, bundle, artifacts.labelling_progress(workspace, bundle.annotator))
 
 
-@task(
-    task_run_name="batches of {annotator}",
-    retries=len(RETRY_DELAYS),
-    retry_delay_seconds=RETRY_DELAYS,
-    retry_jitter_factor=0.5,
-    retry_condition_fn=is_retryable,
-    persist_result=False,
-)
+@task(task_run_name="batches of {annotator}", **RETRIED)
 def batch_task(study: Path, annotator: str) -> None:
     """Collect what a provider's batches have answered, and hand in what is to be asked next."""
     workspace = Workspace.open(study)

@@ -13,19 +13,12 @@ from annotator.classifiers.predict import begin, predict_parts, predicted
 from annotator.stages.bundles import deal
 from annotator.workspace import Workspace
 from flows import artifacts
-from flows.parameters import RETRY_DELAYS, StudyFile, is_retryable
+from flows.parameters import RETRIED, StudyFile
 from flows.run_names import by_study
 from flows.runner import run_all, started
 
 
-@task(
-    task_run_name="predict part {parts[0]} and on",
-    retries=len(RETRY_DELAYS),
-    retry_delay_seconds=RETRY_DELAYS,
-    retry_jitter_factor=0.5,
-    retry_condition_fn=is_retryable,
-    persist_result=False,
-)
+@task(task_run_name="predict part {parts[0]} and on", **RETRIED)
 def predict_task(study: Path, model: Path, out: str, parts: tuple[int, ...]) -> int:
     """Make a few parts, on whichever worker this runs."""
     workspace = Workspace.open(study)

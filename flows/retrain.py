@@ -13,19 +13,12 @@ from annotator.advance import perform
 from annotator.state import Step
 from annotator.workspace import Workspace
 from flows import artifacts
-from flows.parameters import RETRY_DELAYS, StudyFile, is_retryable
+from flows.parameters import RETRIED, StudyFile
 from flows.run_names import by_study
 from flows.stage import due_step
 
 
-@task(
-    task_run_name="{step}",
-    retries=len(RETRY_DELAYS),
-    retry_delay_seconds=RETRY_DELAYS,
-    retry_jitter_factor=0.5,
-    retry_condition_fn=is_retryable,
-    persist_result=False,
-)
+@task(task_run_name="{step}", **RETRIED)
 def retrain_task(study: Path, step: Step) -> str:
     """Train and compare; tried again, it goes on where it was."""
     workspace = Workspace.open(study)

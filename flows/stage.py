@@ -9,17 +9,10 @@ from annotator.advance import perform
 from annotator.state import StageName, Step, next_step
 from annotator.workspace import Workspace
 from flows.keys import secret_blocks
-from flows.parameters import RETRY_DELAYS, is_retryable
+from flows.parameters import RETRIED
 
 
-@task(
-    task_run_name="{step}",
-    retries=len(RETRY_DELAYS),
-    retry_delay_seconds=RETRY_DELAYS,
-    retry_jitter_factor=0.5,
-    retry_condition_fn=is_retryable,
-    persist_result=False,
-)
+@task(task_run_name="{step}", **RETRIED)
 def do_step(study: Path, step: Step) -> str:
     """Do one step of the study; an error that says it may pass is tried again."""
     with secret_blocks():

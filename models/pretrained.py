@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
-from transformers import AutoTokenizer
+from transformers import AutoConfig, AutoTokenizer
 from transformers.utils import logging as transformers_logging_module
 
 from models import embedded
@@ -52,6 +52,11 @@ def open_base(base: str, load: Callable[[str], Loaded]) -> tuple[Loaded, Any]:
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
     return loaded, tokenizer
+
+
+def refuse_unreachable(base: str) -> None:
+    """Raise CannotFitError, which names the base, if its configuration or tokenizer cannot be loaded."""
+    open_base(base, AutoConfig.from_pretrained)
 
 
 def text_tokenizer(model: Any, tokenizer: Any, max_length: int | None, reserved: int = 0) -> TextTokenizer:

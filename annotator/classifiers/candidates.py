@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import get_args
 
 from annotator.classifiers.coded_texts import CodedTexts
 from annotator.classifiers.machine_predictions import Prompted, as_said, can_be_prompted, is_zero_shot
-from annotator.classifiers.section import Kind, Model
+from annotator.classifiers.section import Baseline, Kind, Model
 from annotator.classifiers.train import new_classifier
 from annotator.classifiers.tune import search_for
 from annotator.machines import Machine
@@ -15,16 +16,7 @@ from models.classifier import Make
 from models.kinds import KINDS
 from models.tuning import Search
 
-BASELINES: tuple[Kind, ...] = (
-    "majority",
-    "count_logistic",
-    "tfidf_logistic",
-    "linear_svm",
-    "random_forest",
-    "gradient_boosting",
-    "embeddings_logistic",
-    "vader",
-)
+BASELINES: tuple[Kind, ...] = get_args(Baseline)
 
 
 @dataclass(frozen=True)

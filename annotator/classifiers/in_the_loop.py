@@ -11,6 +11,7 @@ import pandas as pd
 
 from annotator import evidence, schema
 from annotator.errors import EstimateRefusedError
+from annotator.machine_signals import machine_signals
 from annotator.sampling.campaign import Campaign
 from annotator.workspace import Workspace, ledger, model_decision, model_probabilities
 from models.arrays import FloatArray
@@ -88,7 +89,7 @@ def signals(workspace: Workspace, round_number: int) -> list[Signals]:
 
     Raises EstimateRefusedError where a classifier may have seen the code of a unit that it speaks of.
     """
-    said, model = evidence.machine(workspace), used_by(workspace, round_number)
+    said, model = machine_signals(workspace), used_by(workspace, round_number)
     if model is None:
         return said
     if model >= round_number:

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from annotator.section import Section
 
-Kind = Literal[
+Baseline = Literal[
     "majority",
     "count_logistic",
     "tfidf_logistic",
@@ -15,8 +15,8 @@ Kind = Literal[
     "gradient_boosting",
     "embeddings_logistic",
     "vader",
-    "encoder",
 ]
+Kind = Literal[Baseline, "encoder"]
 
 
 class Model(Section):

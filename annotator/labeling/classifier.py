@@ -14,6 +14,7 @@ import numpy as np
 from annotator import label_sets
 from annotator.codebook import Codebook
 from annotator.errors import StudyError
+from annotator.labeling.by_length import label_by_length
 from annotator.labeling.fence import pair
 from annotator.labeling.protocol import MachineLabel, Status, Unit
 from annotator.labeling.reading import code_signals
@@ -70,13 +71,7 @@ class ClassifierAnnotator:
             ServiceError: the model cannot be loaded.
             StudyError: its labels do not fit the codebook.
         """
-        by_length = sorted(range(len(units)), key=lambda position: len(units[position].text))
-        rows: dict[int, MachineLabel] = {}
-        for start in range(0, len(units), self._batch_size):
-            positions = by_length[start : start + self._batch_size]
-            labelled = self._label_batch([units[position] for position in positions])
-            rows.update(zip(positions, labelled, strict=True))
-        return [rows[position] for position in range(len(units))]
+        return label_by_length(units, self._batch_size, self._label_batch)
 
     def check(self) -> str:
         """Load the model, compare its labels with the codebook, and say where it runs.

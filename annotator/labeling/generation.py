@@ -10,13 +10,14 @@ from annotator.errors import ServiceError
 from annotator.labeling.completion import Completion, Tokens
 from annotator.labeling.faults import Fault
 from annotator.labeling.likelihood import Step, likelihood
-from annotator.labeling.loading import loading
+from annotator.labeling.loading import load_model, load_tokenizer
 from annotator.labeling.noise import Noise, Sampling
 from annotator.labeling.prompts import Message
 from annotator.labeling.threads import own_threads
 
 Conversation = Sequence[Message]
 
+_WHAT = "a causal language model"
 _SEAM = 2  # tokens before the point where prompts part that a tokenizer may merge with what follows
 
 
@@ -226,10 +227,7 @@ class ChatModel:
 
     @cached_property
     def _tokenizer(self) -> Any:
-        from transformers import AutoTokenizer  # noqa: PLC0415
-
-        with loading(self.path):
-            tokenizer = AutoTokenizer.from_pretrained(self.path, trust_remote_code=False)
+        tokenizer = load_tokenizer(self.path, _WHAT)
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token
         return tokenizer
@@ -241,15 +239,9 @@ class ChatModel:
 
     @cached_property
     def _model(self) -> Any:
-        import torch  # noqa: PLC0415
         import transformers  # noqa: PLC0415
 
-        device = self._wanted_device or ("cuda" if torch.cuda.is_available() else "cpu")
-        dtype = torch.float32 if device == "cpu" else "auto"
-        with loading(self.path):
-            model: Any = transformers.AutoModelForCausalLM.from_pretrained(
-                self.path, dtype=dtype, trust_remote_code=False
-            )
+        model = load_model("AutoModelForCausalLM", self.path, _WHAT, self._wanted_device)
         # What the model's author recommends for sampling would only disturb greedy decoding.
         ends = model.generation_config.eos_token_id
         settings: Any = transformers.GenerationConfig
@@ -258,7 +250,7 @@ class ChatModel:
             pad_token_id=self._tokenizer.pad_token_id,
             bos_token_id=model.generation_config.bos_token_id,
         )
-        return model.to(device).eval()
+        return model
 
     @cached_property
     def _end_tokens(self) -> frozenset[int]:

@@ -1,4 +1,7 @@
-"""Loading a model of the transformers library: without progress bars, and with errors a user can act on."""
+"""Loading a model of the transformers library: without progress bars, and with errors a user can act on.
+
+Code that comes with a model is never run.
+"""
 
 import contextlib
 from collections.abc import Iterator
@@ -7,8 +10,40 @@ from typing import Any
 from annotator.errors import ServiceError
 
 
+def load_tokenizer(path: str, what: str) -> Any:
+    """The tokenizer of the model at ``path``. Raises ServiceError if it cannot be loaded."""
+    from transformers import AutoTokenizer  # noqa: PLC0415 (slow to import)
+
+    with _loading(path, what):
+        return AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+
+
+def load_model(auto_class: str, path: str, what: str, device: str | None) -> Any:
+    """The model at ``path``: in single precision on the CPU, in that of its weights on a GPU.
+
+    Args:
+        auto_class: the class of transformers that loads it.
+        path: a folder, or a hub id.
+        what: which model is needed, in words.
+        device: where to run; None means the GPU if there is one, else the CPU.
+
+    Raises:
+        ServiceError: it cannot be loaded.
+    """
+    import torch  # noqa: PLC0415
+    import transformers  # noqa: PLC0415
+
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    dtype = torch.float32 if device == "cpu" else "auto"
+    with _loading(path, what):
+        model: Any = getattr(transformers, auto_class).from_pretrained(
+            path, dtype=dtype, trust_remote_code=False
+        )
+    return model.to(device).eval()
+
+
 @contextlib.contextmanager
-def loading(path: str, what: str = "a causal language model") -> Iterator[None]:
+def _loading(path: str, what: str) -> Iterator[None]:
     """Around the loading of the model at ``path``. Raises ServiceError where it cannot be loaded."""
     import transformers  # noqa: PLC0415
 

@@ -7,6 +7,7 @@ from itertools import islice
 
 from annotator.codebook import Codebook
 from annotator.labeling import structured
+from annotator.labeling.by_length import label_by_length
 from annotator.labeling.cache import cache_key
 from annotator.labeling.dialogue import Question, Role, Variation, begin, go_on
 from annotator.labeling.elicitation import Elicitation
@@ -62,13 +63,7 @@ class TransformersAnnotator:
         Raises:
             ServiceError: the model cannot be loaded, or takes no conversations.
         """
-        by_length = sorted(range(len(units)), key=lambda position: len(units[position].text))
-        rows: dict[int, MachineLabel] = {}
-        for start in range(0, len(units), self._batch_size):
-            positions = by_length[start : start + self._batch_size]
-            labelled = self._label_batch([units[position] for position in positions])
-            rows.update(zip(positions, labelled, strict=True))
-        return [rows[position] for position in range(len(units))]
+        return label_by_length(units, self._batch_size, self._label_batch)
 
     def check(self) -> str:
         """Load the model, have it answer once, and say where it runs.

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from annotator.codebook import Codebook
+from annotator.errors import StudyError
 from annotator.labeling.protocol import MachineLabel, Status, Unit
 
 
@@ -38,8 +39,28 @@ class ReplayAnnotator:
         return [self._row(unit.unit_id) for unit in units]
 
     def check(self) -> str:
-        """Say how many labels there are."""
-        return f"{len(self._labels):,} labels to replay"
+        """Say how many labels there are.
+
+        Raises:
+            StudyError: none of them is in the codebook, or confidences are not probabilities.
+        """
+        rows = [self._row(unit_id) for unit_id in self._labels]
+        n_usable, n_off = (sum(row.status == status for row in rows) for status in ("ok", "off_codebook"))
+        if not n_usable:
+            raise StudyError(
+                f"machine annotator '{self.name}': none of its {len(rows):,} labels is in the codebook"
+                + next((f"; the first is '{row.raw}'" for row in rows if row.raw), ""),
+                hint=f"The codes are: {', '.join(self._codebook.names)}.",
+            )
+        stated = [value for value in self._confidence.values() if value is not None and not _is_nan(value)]
+        odd = [value for value in stated if _probability(value) is None]
+        if odd:
+            raise StudyError(
+                f"machine annotator '{self.name}': {len(odd):,} of its confidences are not between 0 and 1; "
+                f"the first is {odd[0]:g}",
+                hint="Divide percentages by 100.",
+            )
+        return f"{n_usable:,} labels to replay" + (f", {n_off:,} not in the codebook" if n_off else "")
 
     def _row(self, unit_id: str) -> MachineLabel:
         value = self._labels.get(unit_id)

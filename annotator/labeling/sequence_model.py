@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from annotator.labeling.loading import loading
+from annotator.labeling.loading import load_model, load_tokenizer
 from annotator.labeling.threads import own_threads
 from models.arrays import BoolArray, FloatArray, IntArray
 
@@ -120,23 +120,11 @@ class SequenceModel:
 
     @cached_property
     def _tokenizer(self) -> Any:
-        from transformers import AutoTokenizer  # noqa: PLC0415
-
-        with loading(self.path, _WHAT):
-            return AutoTokenizer.from_pretrained(self.path, trust_remote_code=False)
+        return load_tokenizer(self.path, _WHAT)
 
     @cached_property
     def _model(self) -> Any:
-        import torch  # noqa: PLC0415
-        import transformers  # noqa: PLC0415
-
-        device = self._wanted_device or ("cuda" if torch.cuda.is_available() else "cpu")
-        dtype = torch.float32 if device == "cpu" else "auto"
-        with loading(self.path, _WHAT):
-            model: Any = transformers.AutoModelForSequenceClassification.from_pretrained(
-                self.path, dtype=dtype, trust_remote_code=False
-            )
-        return model.to(device).eval()
+        return load_model("AutoModelForSequenceClassification", self.path, _WHAT, self._wanted_device)
 
 
 _WHAT = "a sequence classification model"

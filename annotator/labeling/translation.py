@@ -14,7 +14,7 @@ from annotator.errors import ServiceError
 from annotator.labeling.cache import ReplyCache, cache_key
 from annotator.labeling.faults import Fault
 from annotator.labeling.fence import joined, pair
-from annotator.labeling.loading import loading
+from annotator.labeling.loading import load_model, load_tokenizer
 from annotator.labeling.protocol import MachineAnnotator, MachineLabel, Unit
 from annotator.labeling.threads import own_threads
 
@@ -111,24 +111,14 @@ class Translator:
 
     @cached_property
     def _tokenizer(self) -> Any:
-        from transformers import AutoTokenizer  # noqa: PLC0415
-
-        with loading(self.path, _WHAT):
-            return AutoTokenizer.from_pretrained(self.path, trust_remote_code=False)
+        return load_tokenizer(self.path, _WHAT)
 
     @cached_property
     def _model(self) -> Any:
-        import torch  # noqa: PLC0415
-        import transformers  # noqa: PLC0415
-
-        device = self._wanted_device or ("cuda" if torch.cuda.is_available() else "cpu")
-        with loading(self.path, _WHAT):
-            model: Any = transformers.AutoModelForSeq2SeqLM.from_pretrained(
-                self.path, dtype=torch.float32 if device == "cpu" else "auto", trust_remote_code=False
-            )
+        model = load_model("AutoModelForSeq2SeqLM", self.path, _WHAT, self._wanted_device)
         if isinstance(model.generation_config.eos_token_id, list):
             raise ServiceError(f"the model {self.path} has several ends of a sentence: it is no translator")
-        return model.to(device).eval()
+        return model
 
 
 class TranslatingAnnotator:

@@ -12,6 +12,7 @@ from annotator.coding.build import build as build_coding
 from annotator.errors import StudyError
 from annotator.facets import facets
 from annotator.inference.methods import Question
+from annotator.machine_signals import machine_signals
 from annotator.machines import ReplayMachine
 from annotator.progress import Progress, silent
 from annotator.report.simulation_figure import simulation_figure
@@ -62,7 +63,7 @@ def simulate_study(workspace: Workspace, options: Options, progress: Progress = 
 def _setting(workspace: Workspace, n_rounds: int) -> Setting:
     study = workspace.study
     return Setting(
-        campaign=evidence.campaign(workspace, evidence.machine(workspace), evidence.asked(workspace)),
+        campaign=evidence.campaign(workspace, machine_signals(workspace), evidence.asked(workspace)),
         codes=_codes(workspace),
         question=Question(study.codebook.names, study.confidence_level),
         n_rounds=n_rounds,

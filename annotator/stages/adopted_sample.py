@@ -11,6 +11,7 @@ from annotator.adoption.adopting import Adopted
 from annotator.adoption.section import AdoptedCodes
 from annotator.errors import StudyError
 from annotator.facets import facets
+from annotator.machine_signals import machine_signals
 from annotator.sampling.design import Design
 from annotator.sampling.given import equal_draw, refuse_unlikely, unequal_draw
 from annotator.sampling.rounds import predict_round
@@ -100,7 +101,7 @@ def leave_out(workspace: Workspace, lacking: Sequence[str], n_coded: int) -> Non
 def predict(workspace: Workspace, sample: Sample, counted: pd.DataFrame) -> None:
     """Keep the probabilities that the sample's own estimate uses, cross-fitted over its folds."""
     new = workspace.units["unit_id"].map(dict(zip(counted["unit_id"], counted["label"], strict=True)))
-    campaign = evidence.campaign(workspace, evidence.machine(workspace))
+    campaign = evidence.campaign(workspace, machine_signals(workspace))
     probabilities = predict_round(
         campaign,
         [facet.index(new) for facet in facets(workspace.study.codebook)],

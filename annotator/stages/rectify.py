@@ -14,6 +14,7 @@ from annotator.asked import OnFacet
 from annotator.campaign_estimates import campaign_estimates
 from annotator.inference.methods import DEFAULT_METHODS, Estimate, Question
 from annotator.inference.rectify import UNKNOWN
+from annotator.machine_signals import machine_signals
 from annotator.roles import unit_clusters
 from annotator.study import Study
 from annotator.workspace import ADOPTED, ESTIMATES, Workspace
@@ -52,7 +53,7 @@ def answers(
     """
     rounds = evidence.rounds(workspace, n_rounds)
     gold = evidence.gold_codes(workspace, n_rounds)
-    campaign = evidence.campaign(workspace, evidence.machine(workspace), asked)
+    campaign = evidence.campaign(workspace, machine_signals(workspace), asked)
     place = {each.name: position for position, each in enumerate(study.estimands)}
     question = _with_adopted(workspace, study_question(study, workspace.units if units is None else units))
     for number in range(1, n_rounds + 1):

@@ -160,10 +160,7 @@ class Lessons(nn.Module):
 
     @torch.no_grad()
     def start(self, vectors: FloatArray) -> None:
-        """
-
-        Begin with these word vectors (n_tokens, WIDTH), and with layers that pass on the mean of all words.
-        """
+        """Begin with word vectors (n_tokens, WIDTH), and with layers that pass on the mean of all words."""
         encoder: Any = self.encoder
         encoder.embeddings.word_embeddings.weight.copy_(torch.from_numpy(vectors))
         for layer in encoder.encoder.layer:

@@ -1,11 +1,16 @@
-"""A real browser: Chromium from the system, driven by Playwright."""
+"""A real browser: Chromium from the system, driven by Playwright, and a person who has logged in."""
 
 import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from annotator.coding.accounts import ensure_account
+from annotator.services import Services
+
+PASSWORD = "coder-password-1"
+PATIENCE = 60_000  # milliseconds: the page's scripts are large and the machine may be busy
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -29,3 +34,21 @@ def browser() -> Iterator[Browser]:
         running = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         yield running
         running.close()
+
+
+@pytest.fixture
+def page(request: pytest.FixtureRequest, browser: Browser, label_studio: Services) -> Iterator[Page]:
+    """The page of the person whom the test file names as ``EMAIL``, logged in."""
+    expect.set_options(timeout=PATIENCE)
+    url, email = label_studio.label_studio_url, request.module.EMAIL
+    ensure_account(url, label_studio.credentials().token, email, PASSWORD)
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    page.goto(f"{url}/user/login/")
+    page.fill("input[name=email]", email)
+    page.fill("input[name=password]", PASSWORD)
+    page.click("button[type=submit]")
+    page.wait_for_url(lambda address: "/user/login" not in address)
+    yield page
+    context.close()

@@ -1,11 +1,10 @@
 """An adjudicator at work: sees what coders said and not who, decides by keyboard, and the round closes."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import small_study
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from annotator.advance import advance
 from annotator.coding.accounts import ensure_account
@@ -17,9 +16,9 @@ from annotator.workspace import Workspace, gold, tasks
 
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
 
-EMAIL, PASSWORD = "adjudicator@example.com", "coder-password-1"
+EMAIL = "adjudicator@example.com"
 CODERS = ("first.coder@example.com", "second.coder@example.com")
-PATIENCE = 60_000  # milliseconds: the page's scripts are large and the machine may be busy
+PASSWORD = "coder-password-1"
 LEFT, RIGHT, NEITHER = small_study.CODES
 CODING = {
     "kind": "label_studio",
@@ -55,24 +54,6 @@ def disputed(tmp_path: Path, label_studio: Services) -> Workspace:
         advance(Workspace.open(path))
     assert advance(Workspace.open(path)).waiting
     return Workspace.open(path)
-
-
-@pytest.fixture
-def page(browser: Browser, label_studio: Services) -> Iterator[Page]:
-    """The page of an adjudicator who has logged in."""
-    expect.set_options(timeout=PATIENCE)
-    url = label_studio.label_studio_url
-    ensure_account(url, label_studio.credentials().token, EMAIL, PASSWORD)
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(PATIENCE)
-    page = context.new_page()
-    page.goto(f"{url}/user/login/")
-    page.fill("input[name=email]", EMAIL)
-    page.fill("input[name=password]", PASSWORD)
-    page.click("button[type=submit]")
-    page.wait_for_url(lambda address: "/user/login" not in address)
-    yield page
-    context.close()
 
 
 def test_a_disagreement_is_settled_by_keyboard_and_the_round_closes(page: Page, disputed: Workspace) -> None:

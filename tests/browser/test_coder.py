@@ -1,18 +1,16 @@
 """A coder at work: logs in, reads the codebook, codes by keyboard, and the code arrives."""
 
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 import pandas as pd
 import pytest
 import small_study
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from annotator.advance import advance
 from annotator.codebook import Code, Codebook
-from annotator.coding.accounts import ensure_account
 from annotator.coding.form import Form
 from annotator.coding.label_studio import LabelStudio
 from annotator.coding.protocol import Task
@@ -22,8 +20,7 @@ from annotator.workspace import Workspace, tasks
 
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
 
-EMAIL, PASSWORD = "browser@example.com", "coder-password-1"
-PATIENCE = 60_000  # milliseconds: the page's scripts are large and the machine may be busy
+EMAIL = "browser@example.com"
 SUBMIT = "Control+Enter"
 BOOK = Codebook(
     question='Which problem is the "most important" one, <b>by</b> the $text?',
@@ -46,24 +43,6 @@ def service(label_studio: Services) -> LabelStudio:
         FORM,
         study_id=uuid.uuid4().hex,
     )
-
-
-@pytest.fixture
-def page(browser: Browser, label_studio: Services) -> Iterator[Page]:
-    """A logged-in coder's page."""
-    expect.set_options(timeout=PATIENCE)
-    url = label_studio.label_studio_url
-    ensure_account(url, label_studio.credentials().token, EMAIL, PASSWORD)
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(PATIENCE)
-    page = context.new_page()
-    page.goto(f"{url}/user/login/")
-    page.fill("input[name=email]", EMAIL)
-    page.fill("input[name=password]", PASSWORD)
-    page.click("button[type=submit]")
-    page.wait_for_url(lambda address: "/user/login" not in address)
-    yield page
-    context.close()
 
 
 def open_task(page: Page, service: LabelStudio, role: Literal["radio", "checkbox"] = "radio") -> None:

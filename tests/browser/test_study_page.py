@@ -14,11 +14,10 @@ import pandas as pd
 import pytest
 import small_study
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from annotator.advance import advance
 from annotator.codebook import Code, Codebook
-from annotator.coding.accounts import ensure_account
 from annotator.coding.form import Form
 from annotator.coding.label_studio import LabelStudio
 from annotator.coding.protocol import Task
@@ -29,8 +28,7 @@ from annotator.workspace import Workspace
 
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
 
-EMAIL, PASSWORD = "at-work@example.com", "coder-password-1"
-PATIENCE = 60_000  # milliseconds
+EMAIL = "at-work@example.com"
 REASONS = ("garbled", "other language")
 CODING = {"kind": "label_studio", "overlap": 0.0, "cannot_code": list(REASONS), "note": True}
 ONE_UNIT = {
@@ -38,24 +36,6 @@ ONE_UNIT = {
     "design": {"rounds": 1, "budget": 1},
     "estimands": [{"name": "prevalence", "kind": "mean"}],
 }
-
-
-@pytest.fixture
-def page(browser: Browser, label_studio: Services) -> Iterator[Page]:
-    """A logged-in coder's page."""
-    expect.set_options(timeout=PATIENCE)
-    url = label_studio.label_studio_url
-    ensure_account(url, label_studio.credentials().token, EMAIL, PASSWORD)
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(PATIENCE)
-    page = context.new_page()
-    page.goto(f"{url}/user/login/")
-    page.fill("input[name=email]", EMAIL)
-    page.fill("input[name=password]", PASSWORD)
-    page.click("button[type=submit]")
-    page.wait_for_url(lambda address: "/user/login" not in address)
-    yield page
-    context.close()
 
 
 @dataclass

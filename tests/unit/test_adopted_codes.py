@@ -16,6 +16,7 @@ from annotator.advance import advance
 from annotator.classifiers.coded_texts import coded_texts
 from annotator.cli import app
 from annotator.errors import StudyError
+from annotator.machine_signals import machine_signals
 from annotator.state import next_step
 from annotator.status import status
 from annotator.workspace import (
@@ -126,7 +127,7 @@ def test_units_of_unknown_sampling_stay_to_be_drawn_and_never_count(training: Wo
 def test_the_map_of_round_1_learns_from_them(training: Workspace) -> None:
     about = training.store.metadata(ledger(1))
     assert "80 codes" in about["error_map"]
-    maps = evidence.corpus_maps(training, evidence.machine(training), 3)
+    maps = evidence.corpus_maps(training, machine_signals(training), 3)
     assert maps[0].n_gold == 60, "the map that describes the corpus rests on gold alone"
 
 

@@ -23,12 +23,14 @@ def frame():
     corpus["votes"] = rng.poisson(2.0, N)
     corpus["income"] = np.where(rng.random(N) < 0.1, np.nan, rng.normal(30, 5, N).round(1))
     corpus["same"] = 1
+    corpus["born"] = 2026 - corpus["age"]
+    corpus["distance"] = np.where(corpus["age"] == corpus["age"].max(), np.inf, corpus["age"])
     corpus["weight"] = rng.uniform(0.5, 2, N).round(2)
     corpus["author"] = rng.integers(0, 40, N)
     return corpus
 
 
-COVARIATES = ["party", "age", "urban", "region", "votes", "income", "same"]
+COVARIATES = ["party", "age", "urban", "region", "votes", "income", "same", "born", "distance"]
 
 
 def study(folder, *questions, codebook=None, corpus=None, **changes):
@@ -172,6 +174,11 @@ def test_an_estimand_of_ones_own(tmp_path):
     ("question", "message"),
     [
         ({"kind": "ols", "outcome": "left", "covariates": ["same"]}, "'same' is the same for every unit"),
+        (
+            {"kind": "ols", "outcome": "left", "covariates": ["age", "party", "born"]},
+            "'born' follows from those before it",
+        ),
+        ({"kind": "multinomial_logit", "covariates": ["distance"]}, "'distance' is infinite for a unit"),
         ({"kind": "ols", "outcome": "left", "covariates": ["nothing"]}, "'nothing', which is not among"),
         ({"kind": "ols", "outcome": "votes", "covariates": ["age"]}, "does not involve the label"),
         ({"kind": "ols", "outcome": "left", "covariates": ["right"]}, "outcome and among its covariates"),

@@ -24,7 +24,6 @@ from annotator.workspace import Workspace, canary_labels
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
-Says = Callable[[str], Answer]
 NONE = np.full(20, np.nan)
 
 

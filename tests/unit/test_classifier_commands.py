@@ -71,6 +71,10 @@ def test_the_commands(coded, tmp_path):
     ("arguments", "expected"),
     [
         (["train", "{study}", "--kind", "magic"], "no classifier 'magic'"),
+        (
+            ["evaluate", "{study}", "--classifiers", "vader,nobody"],
+            r"'nobody'\nChoose from: .*, encoder, old\.",
+        ),
         (["predict", "{study}", "nowhere", "{corpus}"], "is no checkpoint"),
         (["predict", "{study}", "{model}", "nothing.parquet"], "there is no such file"),
         (["predict", "{study}", "{model}", "{study}"], "a .parquet or .csv file is needed"),

@@ -1,8 +1,6 @@
 """What can go wrong with codes, texts, disks and interruptions: clear errors, nothing lost."""
 
-import resource
 import shutil
-import signal
 
 import classified_study
 import numpy as np
@@ -11,6 +9,7 @@ import pytest
 import small_study
 import tiny_encoder
 from classified_study import corpus
+from full_disk import full_disk
 
 from annotator.classifiers.coded_texts import encoded
 from annotator.classifiers.evaluate import Options, evaluate
@@ -35,21 +34,6 @@ def encoder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("encoder")
     tiny_encoder.build(folder / "base", corpus()["text"].tolist())
     return classified_study.run(folder, model=BASE)
-
-
-@pytest.fixture
-def full_disk():
-    """Files of this process can hold no more than 5 kB, as on a disk without room."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    signal.signal(signal.SIGXFSZ, before)
-
-
-def make_room():
-    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
 def study_with(folder, human):
@@ -128,34 +112,28 @@ def test_an_interrupted_training_goes_on_to_the_same_classifier(encoder):
     assert whole.card.metrics["losses"] == resumed.card.metrics["losses"]
 
 
-def test_without_room_for_the_classifier_nothing_is_left_and_it_can_be_done_again(coded, request):
+def test_without_room_for_the_classifier_nothing_is_left_and_it_can_be_done_again(coded):
     kind = Model(kind="count_logistic")
-    request.getfixturevalue("full_disk")
-    with pytest.raises(StudyError, match=r"cannot write the checkpoint.*Make room"):
+    with full_disk(5_000), pytest.raises(StudyError, match=r"cannot write the checkpoint.*Make room"):
         train(coded, kind)
     folder = coded.study.folder / "out" / "models" / "round-002"
     assert not [path for path in folder.iterdir() if "count" in path.name]
-    make_room()
     assert train(coded, kind).is_new
 
 
-def test_without_room_for_a_part_the_others_stay(coded, tmp_path, request):
+def test_without_room_for_a_part_the_others_stay(coded, tmp_path):
     model = train(coded).folder
     pd.concat([corpus()] * 60).to_parquet(tmp_path / "new.parquet")
-    request.getfixturevalue("full_disk")
-    with pytest.raises(ServiceUnavailableError, match=r"cannot write or read .*part-00000"):
+    with full_disk(5_000), pytest.raises(ServiceUnavailableError, match=r"cannot write or read .*part-00000"):
         predict(coded, model, tmp_path / "new.parquet", tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["_job.json"]
-    make_room()
     assert predict(coded, model, tmp_path / "new.parquet", tmp_path / "out").n_parts == 2
 
 
-def test_without_room_for_the_tables_of_an_evaluation_it_says_so(coded, request):
+def test_without_room_for_the_tables_of_an_evaluation_it_says_so(coded):
     options = Options(kinds=["tfidf_logistic"], n_folds=2, n_resamples=10)
-    request.getfixturevalue("full_disk")
-    with pytest.raises(ServiceUnavailableError, match="cannot write or read"):
+    with full_disk(5_000), pytest.raises(ServiceUnavailableError, match="cannot write or read"):
         evaluate(coded, options)
-    make_room()
     assert not evaluate(coded, options).table.empty
 
 

@@ -87,15 +87,16 @@ def test_empty_texts_are_refused_or_dropped(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("id,text,party\n1,a,x\n1,b,x\n", r"'id' is not unique: 1 ids stand on 2 rows \(1\)"),
+        ("id,text,party\n1,a,x\n1,b,x\n", r"'id' is not unique: 2 rows share 1 of its values \(1\)"),
         ("id,text,party\n1,a,x\n ,b,x\n", "1 rows have no 'id'"),
         ("id,txt,party\n1,a,x\n", "has no column 'text'"),
         ("id,text,text,party\n1,a,b,x\n", "named twice in the header: text"),
         ("id,text,party\n1,a,x\n2,b\n", "line 3: 2 cells where the header has 3"),
         ("id,text,party\n1,a,x\n2,b,x,y\n", "line 3: 4 cells where the header has 3"),
-        ('id,text,party\n1,"a,x\n2,b,x\n', "broken row"),
+        ('id,text,party\n1,"a,x\n2,b,x\n', r"(?s)broken row .*a quote that is opened and never closed"),
         ("id,text,party\n", "no unit"),
-        ("", "has no column"),
+        ("", "corpus.csv is empty: there is not even a header"),
+        ("id;text;party\n1;a;x\n", r"(?s)has no column 'id'.*separated by semicolons"),
     ],
 )
 def test_broken_csv_is_named(tmp_path: Path, content: str, message: str) -> None:
@@ -106,7 +107,7 @@ def test_broken_csv_is_named(tmp_path: Path, content: str, message: str) -> None
 
 def test_bad_bytes_name_the_line_and_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "corpus.csv").write_bytes(b"id,text,party\n1,good,x\n2,caf\xe9,x\n")
-    with pytest.raises(CorpusError, match=r"line 3: the bytes are not utf-8") as caught:
+    with pytest.raises(CorpusError, match=r"line 3: the bytes are not utf-8 text") as caught:
         corpus.read(study(tmp_path))
     assert "corpus.encoding" in str(caught.value)
     assert corpus.read(study(tmp_path, encoding="latin-1")).units["text"][1] == "caf\u00e9"

@@ -2,14 +2,14 @@
 
 import json
 import logging
-import resource
-import signal
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
 import reviews
 import tiny_encoder
 import torch
+from full_disk import full_disk
 
 from models import embedded
 from models.encoder import EncoderClassifier
@@ -256,39 +256,27 @@ def test_a_checkpoint_can_be_the_base_of_another(base, tmp_path):
     assert found.predict_proba(texts).shape == (60, 3)
 
 
-@pytest.fixture
-def full_disk():
-    """Files of this process can hold no more than 20 kB, as on a disk without room."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    signal.signal(signal.SIGXFSZ, before)
-
-
-def test_without_room_nothing_is_left_and_the_fit_is_not_lost(base, tmp_path, request):
+def test_without_room_nothing_is_left_and_the_fit_is_not_lost(base, tmp_path):
     classifier = fitted(base, epochs=1)
-    request.getfixturevalue("full_disk")
-    with pytest.raises(CheckpointError, match=r"cannot write the checkpoint .*Make room"):
+    with full_disk(20_000), pytest.raises(CheckpointError, match=r"cannot write the checkpoint .*Make room"):
         save(classifier, tmp_path / "one")
     assert not list(tmp_path.iterdir())
-    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     save(classifier, tmp_path / "one")
     np.testing.assert_array_equal(
         load(tmp_path / "one").predict_proba(["great"]), classifier.predict_proba(["great"])
     )
 
 
-def test_without_room_for_the_state_the_last_one_stays(base, tmp_path, request):
+def test_without_room_for_the_state_the_last_one_stays(base, tmp_path):
     state = tmp_path / "training.pt"
 
-    def fill_up(epoch, loss):
-        request.getfixturevalue("full_disk")
+    disk = ExitStack()
 
-    with pytest.raises(CheckpointError, match="goes on from the last epoch"):
+    def fill_up(epoch, loss):
+        disk.enter_context(full_disk(20_000))
+
+    with disk, pytest.raises(CheckpointError, match="goes on from the last epoch"):
         fitted(base, state=state, on_epoch=fill_up, epochs=3)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     assert [path.name for path in tmp_path.iterdir()] == ["training.pt"]
     assert_same_weights(fitted(base, state=state, epochs=3), fitted(base, epochs=3))
 

@@ -130,11 +130,11 @@ def test_the_stopping_rule_is_told_where_it_is_met(tmp_path):
 def test_what_cannot_be_answered_is_named(tmp_path):
     frame = small_study.corpus().assign(again=lambda frame: frame["party"])
     section = {**small_study.study()["corpus"], "covariates": ["party", "again"]}
-    doubled = {"name": "twice", "kind": "logit", "outcome": "left", "covariates": ["party", "again"]}
-    path = small_study.write(tmp_path, frame, corpus=section, estimands=[*ESTIMANDS[:1], doubled])
+    within = {"name": "within", "kind": "logit", "outcome": "left", "covariates": ["again"], "by": "party"}
+    path = small_study.write(tmp_path, frame, corpus=section, estimands=[*ESTIMANDS[:1], within])
     found = plan_study(Workspace.open(path), Options(budgets=[60]))
-    assert [math.isnan(width.half_width) for width in found.widths] == [False] * 3 + [True]
-    assert found.remarks[-1] == "no answer can be expected yet for: twice"
+    assert [math.isnan(width.half_width) for width in found.widths] == [False] * 3 + [True] * 2
+    assert found.remarks[-1] == "no answer can be expected yet for: within"
     assert found.to_json()["values"][-1]["half_width"] is None
     shown = invoke(path, "--figure", tmp_path / "plan.svg")
     assert shown.exit_code == 0, shown.output

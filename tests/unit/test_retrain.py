@@ -1,8 +1,6 @@
 """The classifier in the loop: which probabilities a round knows, who is promoted, what cannot go wrong."""
 
 import json
-import resource
-import signal
 from pathlib import Path
 
 import multilabel_study
@@ -11,6 +9,7 @@ import pandas as pd
 import pytest
 import small_study
 import yaml
+from full_disk import full_disk
 from typer.testing import CliRunner
 
 from annotator import schema
@@ -19,7 +18,7 @@ from annotator.check import check
 from annotator.classifiers import in_the_loop
 from annotator.classifiers.coded_texts import coded_texts
 from annotator.cli import app
-from annotator.errors import AnnotatorError, EstimateRefusedError, StudyError
+from annotator.errors import EstimateRefusedError, StudyError
 from annotator.stages.retrain import retrain
 from annotator.state import Step, next_step
 from annotator.store import Store
@@ -139,17 +138,20 @@ def test_settings_that_there_are_not_are_found_before_anything_is_spent(tmp_path
     assert "epohcs" in found["classifier tfidf_logistic"].detail
 
 
+def test_a_base_model_that_is_not_there_is_found_before_anything_is_spent(tmp_path):
+    (tmp_path / "base").mkdir()
+    model = {"kind": "encoder", "base": "base"}
+    path = small_study.write(tmp_path, corpus(), **SECTIONS | {"model": model})
+    found = {each.what: each for each in check(Workspace.open(path))}["classifier encoder"]
+    assert found.error is not None
+    assert f"cannot load the base model '{tmp_path / 'base'}'" in found.detail
+
+
 def test_a_full_disk_is_named_and_leaves_nothing_half_done(tmp_path):
     path = small_study.write(tmp_path, corpus(), **SECTIONS)
     workspace = advanced_to(path, Step("retrain", 1))
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (3_000, hard))
-    try:
-        with pytest.raises(AnnotatorError, match=r"cannot write|no room|File too large"):
-            retrain(workspace, 1)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with full_disk(3_000), pytest.raises(StudyError, match=r"cannot write the checkpoint .*Make room"):
+        retrain(workspace, 1)
     assert not workspace.store.exists(model_probabilities(1))
     assert next_step(workspace) == Step("retrain", 1)
     assert "promoted" in retrain(workspace, 1)

@@ -9,9 +9,9 @@ import pytest
 import small_study
 from chat_endpoint import Answer, ChatEndpoint, completion
 
-from annotator import evidence
 from annotator.advance import advance
 from annotator.labeling.protocol import MachineLabel, to_table
+from annotator.machine_signals import machine_signals
 from annotator.schema import MACHINE_LABELS, signals_frame
 from annotator.workspace import Workspace, shard
 
@@ -63,7 +63,7 @@ def test_parts_of_an_earlier_version_are_read(tmp_path: Path) -> None:
     assert workspace.machine_labels("old")["logprob"].notna().sum() == 500
     found = workspace.machine_signals("old")["agreement"]
     assert (found.isna().sum(), found.notna().sum()) == (500, 100)
-    assert evidence.machine(workspace)[0].n_units == n_units
+    assert machine_signals(workspace)[0].n_units == n_units
 
 
 def test_a_slice_of_the_column_is_read_right() -> None:
@@ -92,7 +92,7 @@ def test_signals_become_features_but_details_do_not(tmp_path: Path) -> None:
         for n in range(20)
     ]
     workspace = written(tmp_path, rows, 20, **SMALL)
-    found = evidence.machine(workspace)[0].features
+    found = machine_signals(workspace)[0].features
     # Not the verbalized confidence: it is the confidence already.
     names = ["party a", "party b", "length", "agreement", "logprob"]
     assert found.shape == (20, len(names))

@@ -23,7 +23,6 @@ class Compared:
     coder: int
     n: int
     machine_at_least: float
-    coder_at_least: float
     p_value: float
     won: bool
 
@@ -133,7 +132,6 @@ def _compare(
         coder=coder,
         n=int(mine.sum()),
         machine_at_least=float(machine_wins.mean()),
-        coder_at_least=float(coder_wins.mean()),
         p_value=_p_value(coder_wins.astype(float) - machine_wins, epsilon),
         won=False,
     )
