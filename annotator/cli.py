@@ -160,11 +160,12 @@ def status(study: StudyPath, as_json: Json = False) -> None:
             console.out.print(f"round {each.number}: {settled} disagreements adjudicated")
     if found.hours_left:
         console.out.print(f"about {found.hours_left:.1f} hours of coding left in this round")
-    for warning in filter(None, found.canary["warning"]):
+    for warning in (*filter(None, found.canary["warning"]), *found.warnings):
         console.out.print("warning: ", style="bold yellow", end="")
         console.out.print(warning, markup=False, soft_wrap=True)
     tables = (
         (found.coders, "Coders"),
+        (found.workload.dropna(axis="columns", how="all"), "Coders: texts a day, minutes without a break"),
         (found.machines, "Machine annotators"),
         (found.models, "Classifiers, trained after each round"),
     )

@@ -128,14 +128,16 @@ def _costs(found: Plan) -> pd.DataFrame:
     whose = "the coders' mean" if coding.from_coders else "assumed"
     often = f"{coding.overlap:.0%} of units by {coding.coders} people"
     minutes = f"hours at {coding.minutes_per_code:.2g} minutes ({whose})"
-    return pd.DataFrame(
-        {
-            "human codes": costs["budget"].map("{:,}".format),
-            f"codes to give ({often})": costs["codes_to_come"].map("{:,}".format),
-            minutes: costs["hours_to_come"].map("{:,.1f}".format),
-            "cost of machine labels": costs["machine_cost_to_come"].map("{:,.2f}".format),
-        }
-    )
+    columns = {
+        "human codes": costs["budget"].map("{:,}".format),
+        f"codes to give ({often})": costs["codes_to_come"].map("{:,}".format),
+        minutes: costs["hours_to_come"].map("{:,.1f}".format),
+    }
+    if coding.daily_limit is not None:
+        days = costs["coder_days_to_come"].map("{:,}".format)
+        columns[f"coder-days at {coding.daily_limit:,} codes"] = days
+    columns["cost of machine labels"] = costs["machine_cost_to_come"].map("{:,.2f}".format)
+    return pd.DataFrame(columns)
 
 
 def _shares(text: str) -> list[float] | None:

@@ -16,6 +16,7 @@ from annotator.stages import batch, canary
 from annotator.stages.collect import outstanding, stored_codes
 from annotator.stages.disagreement import decided, disagreeing
 from annotator.state import Step, n_closed_rounds, next_step, reason_to_end
+from annotator.workload import warnings, workload
 from annotator.workspace import CORPUS, ESTIMATES, Workspace, disagreements, ledger, shard, tasks
 
 
@@ -38,13 +39,18 @@ class RoundStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """A study at a glance."""
+    """A study at a glance.
+
+    ``workload`` says how much coders coded a day and without a break, ``warnings`` where that was too much.
+    """
 
     study: str
     next_step: Step
     n_units: int | None
     rounds: tuple[RoundStatus, ...]
     coders: pd.DataFrame
+    workload: pd.DataFrame
+    warnings: tuple[str, ...]
     machines: pd.DataFrame
     canary: pd.DataFrame
     estimates: pd.DataFrame
@@ -65,6 +71,8 @@ class Status:
             "n_units": self.n_units,
             "rounds": [vars(r) for r in self.rounds],
             "coders": self.coders.to_dict("records"),
+            "workload": self.workload.to_dict("records"),
+            "warnings": list(self.warnings),
             "machines": self.machines.to_dict("records"),
             "canary": self.canary.to_dict("records"),
             "estimates": self.estimates.to_dict("records"),
@@ -80,7 +88,7 @@ class Status:
 
 def status(workspace: Workspace) -> Status:
     """Read the study's files; no service is asked for more than its address."""
-    opened = _opened_rounds(workspace)
+    opened, now = _opened_rounds(workspace), pd.Timestamp.now(tz="UTC")
     is_ingested = workspace.store.exists(CORPUS)
     step = next_step(workspace)
     codes, rounds = _codes(workspace, opened), tuple(_round(workspace, n) for n in range(1, opened + 1))
@@ -90,6 +98,8 @@ def status(workspace: Workspace) -> Status:
         n_units=workspace.n_units if is_ingested else None,
         rounds=rounds,
         coders=effort(codes),
+        workload=workload(workspace, now),
+        warnings=tuple(warnings(workspace, now)),
         machines=machines(workspace) if is_ingested else pd.DataFrame(),
         canary=canary.as_frame(canary.findings(workspace)),
         estimates=latest_estimates(workspace),

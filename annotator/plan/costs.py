@@ -8,7 +8,7 @@ from statistics import fmean
 import pandas as pd
 
 from annotator import schema
-from annotator.coders import Overlap
+from annotator.coders import LabelStudioCoding, Overlap
 from annotator.coding.effort import seconds_a_code
 from annotator.labeling import tokens
 from annotator.labeling.structured import most_tokens
@@ -36,6 +36,8 @@ class Coding:
         Share of units that more than one person codes.
     coders : int
         How many people code those.
+    daily_limit : int, optional
+        Texts that a coder is to code a day at most.
     """
 
     n_given: int
@@ -43,6 +45,7 @@ class Coding:
     from_coders: bool
     overlap: float
     coders: int = 2
+    daily_limit: int | None = None
 
     def n_to_come(self, budget: int) -> int:
         """Codes still to be given when ``budget`` units are coded in the end.
@@ -55,6 +58,14 @@ class Coding:
     def hours_to_come(self, budget: int) -> float:
         """The same in hours."""
         return self.n_to_come(budget) * self.minutes_per_code / 60.0
+
+    def days_to_come(self, budget: int) -> int | None:
+        """How many days of one coder that takes at least, with a daily limit; None without one.
+
+        >>> Coding(100, 0.5, from_coders=False, overlap=0.2, daily_limit=60).days_to_come(200)
+        3
+        """
+        return None if self.daily_limit is None else math.ceil(self.n_to_come(budget) / self.daily_limit)
 
 
 @dataclass(frozen=True)
@@ -86,8 +97,10 @@ def coding(workspace: Workspace, minutes_per_code: float | None) -> Coding:
     if minutes_per_code is None:
         minutes_per_code = seconds / 60.0 if from_coders else MINUTES_PER_CODE
     n_given = int((~given["skipped"].astype(bool)).sum())
-    overlap = workspace.study.coding.overlap
-    return Coding(n_given, minutes_per_code, from_coders, overlap.share, overlap.coders)
+    section = workspace.study.coding
+    limit = section.daily_limit if isinstance(section, LabelStudioCoding) else None
+    overlap = section.overlap
+    return Coding(n_given, minutes_per_code, from_coders, overlap.share, overlap.coders, limit)
 
 
 def machine_costs(workspace: Workspace, texts: "pd.Series[str]") -> list[MachineCost]:

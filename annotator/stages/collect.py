@@ -8,6 +8,7 @@ from annotator.coding import gold as gold_rules
 from annotator.coding.build import build
 from annotator.coding.protocol import CodingService
 from annotator.stages.send import send
+from annotator.workload import with_warnings
 from annotator.workspace import Workspace, code_changes, codes, nonresponse, tasks
 
 OVERLAPPING = pd.Timedelta(minutes=10)
@@ -31,7 +32,7 @@ def collect(workspace: Workspace, round_number: int) -> str:
     if waiting.empty:
         _add(workspace, round_number, service.collect(sent))
         waiting = outstanding(workspace, round_number)
-    return f"{len(sent) - len(waiting)} of {len(sent)} units coded"
+    return with_warnings(workspace, f"{len(sent) - len(waiting)} of {len(sent)} units coded")
 
 
 def collect_changes(workspace: Workspace, round_number: int, service: CodingService) -> bool:

@@ -172,6 +172,17 @@ def test_coders_speed_is_their_own_once_there_is_one_and_a_lunch_break_is_no_par
     assert coding(workspace, None).minutes_per_code == pytest.approx(40 / 60)  # neither 12 nor 3600
 
 
+def test_a_daily_limit_makes_hours_into_working_days(tmp_path):
+    limited = {"kind": "label_studio", "overlap": 0.25, "daily_limit": 40}
+    path = small_study.write(tmp_path, coding=limited)
+    found = json.loads(invoke(path, "--budget", "32,60,120", "--json").stdout)
+    assert [row["coder_days_to_come"] for row in found["budgets"]] == [1, 2, 4]
+    assert "coder-days" in invoke(path).stdout
+    free = json.loads(invoke(small_study.write(tmp_path / "free"), "--json").stdout)
+    assert free["budgets"][0]["coder_days_to_come"] is None
+    assert "coder-days" not in invoke(tmp_path / "free" / "study.yaml").stdout
+
+
 def test_replies_cost_what_their_texts_are_long_until_tokens_are_seen(tmp_path):
     machine = {"name": "gpt", "kind": "openai", "model": "m", "base_url": "http://127.0.0.1:9/v1"}
     priced = {**machine, "price_in": 2.0, "price_out": 8.0}
