@@ -132,7 +132,8 @@ def run(
 @app.command()
 def status(study: StudyPath, as_json: Json = False) -> None:
     """Where the study stands: rounds, coders, intervals, spend, and what it waits for."""
-    found = study_status(Workspace.open(study))
+    workspace = Workspace.open(study)
+    found = study_status(workspace)
     if as_json:
         print(json.dumps(found.to_json(), indent=1, default=str))
         return
@@ -159,7 +160,8 @@ def status(study: StudyPath, as_json: Json = False) -> None:
             settled = f"{each.n_adjudicated} of {each.n_disagreements}"
             console.out.print(f"round {each.number}: {settled} disagreements adjudicated")
     if found.hours_left:
-        console.out.print(f"about {found.hours_left:.1f} hours of coding left in this round")
+        work = "coding and adjudication" if workspace.study.coding.gold.adjudicate else "coding"
+        console.out.print(f"about {found.hours_left:.1f} hours of {work} left in this round")
     for warning in (*filter(None, found.canary["warning"]), *found.warnings):
         console.out.print("warning: ", style="bold yellow", end="")
         console.out.print(warning, markup=False, soft_wrap=True)

@@ -1,6 +1,7 @@
 """`annotator status`: where a study stands, as plain data."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from annotator.classifiers import in_the_loop
 from annotator.coding.effort import effort, seconds_a_code
 from annotator.labeling.build import spent
 from annotator.machines import Machine, OpenAIMachine
+from annotator.plan.adjudication import adjudication
 from annotator.stages import batch, canary
 from annotator.stages.collect import outstanding, stored_codes
 from annotator.stages.disagreement import decided, disagreeing
@@ -24,8 +26,9 @@ from annotator.workspace import CORPUS, ESTIMATES, Workspace, disagreements, led
 class RoundStatus:
     """One opened round: how many units were drawn, how many have all the codes they need, what is left.
 
-    ``n_codes_left`` counts a unit that two people are to code and nobody has coded twice. Disagreements
-    are counted only where they are adjudicated.
+    ``n_codes_left`` counts a unit that two people are to code and nobody has coded twice; ``n_doubled_left``
+    are the units that lack codes of several people. Disagreements are counted only where they are
+    adjudicated.
     """
 
     number: int
@@ -35,6 +38,7 @@ class RoundStatus:
     n_codes_left: int
     n_disagreements: int = 0
     n_adjudicated: int = 0
+    n_doubled_left: int = 0
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ def status(workspace: Workspace) -> Status:
         coding_address=coding_address(workspace, opened),
         adjudication_address=adjudication_address(workspace, opened),
         ended_because=reason_to_end(workspace, n_closed_rounds(workspace)) if step.stage == "done" else None,
-        hours_left=_hours(codes, sum(each.n_codes_left for each in rounds)),
+        hours_left=_hours(workspace, codes, rounds),
         adopted=tuple(stored.sources(workspace)),
     )
 
@@ -145,6 +149,7 @@ def _round(workspace: Workspace, number: int) -> RoundStatus:
         n_codes_left,
         n_disagreements=len(disagreeing(workspace, number)),
         n_adjudicated=len(decided(workspace, number)),
+        n_doubled_left=int((waiting["need"] > 1).sum()),
     )
 
 
@@ -155,10 +160,16 @@ def _codes(workspace: Workspace, opened: int) -> pd.DataFrame:
     return pd.concat(found) if found else nothing
 
 
-def _hours(codes: pd.DataFrame, n_codes_left: int) -> float | None:
-    """How long the codes that are left take at the coders' pace; None where no pace is known."""
+def _hours(workspace: Workspace, codes: pd.DataFrame, rounds: Sequence[RoundStatus]) -> float | None:
+    """How long what is left takes at the pace so far, expected decisions included; None without a pace."""
     seconds = seconds_a_code(codes)
-    return None if math.isnan(seconds) else n_codes_left * seconds / 3600.0
+    if math.isnan(seconds):
+        return None
+    hours = sum(each.n_codes_left for each in rounds) * seconds / 3600.0
+    expected = adjudication(workspace, seconds / 60.0)
+    if expected is not None:
+        hours += expected.hours_to_come(sum(each.n_doubled_left for each in rounds))
+    return hours
 
 
 def machines(workspace: Workspace) -> pd.DataFrame:
