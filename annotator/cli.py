@@ -26,6 +26,7 @@ from annotator.deploy import deploy as deploy_study
 from annotator.errors import AnnotatorError, StudyError
 from annotator.stages.publish import write_report
 from annotator.state import n_closed_rounds
+from annotator.status import RoundStatus
 from annotator.status import status as study_status
 from annotator.workspace import REPORT, Workspace
 
@@ -151,14 +152,7 @@ def status(study: StudyPath, as_json: Json = False) -> None:
             f"before the study: {source['units']} units from {source['source']} ({source['use']})"
         )
     for each in found.rounds:
-        left = f"waiting for {each.n_drawn - each.n_coded} ({each.n_codes_left} codes)"
-        all_coded = each.n_coded == each.n_drawn and each.n_adjudicated < each.n_disagreements
-        left = "waiting for an adjudicator" if all_coded else left
-        state = "closed" if each.is_closed else left
-        console.out.print(f"round {each.number}: {each.n_coded} of {each.n_drawn} units coded, {state}")
-        if each.n_disagreements:
-            settled = f"{each.n_adjudicated} of {each.n_disagreements}"
-            console.out.print(f"round {each.number}: {settled} disagreements adjudicated")
+        _show_round(each)
     if found.hours_left:
         work = "coding and adjudication" if workspace.study.coding.gold.adjudicate else "coding"
         console.out.print(f"about {found.hours_left:.1f} hours of {work} left in this round")
@@ -175,6 +169,19 @@ def status(study: StudyPath, as_json: Json = False) -> None:
         if not frame.empty:
             console.show_frame(frame, title)
     console.show_estimates(found.estimates)
+
+
+def _show_round(each: RoundStatus) -> None:
+    left = f"waiting for {each.n_drawn - each.n_coded} ({each.n_codes_left} codes)"
+    all_coded = each.n_coded == each.n_drawn and each.n_adjudicated < each.n_disagreements
+    left = "waiting for an adjudicator" if all_coded else left
+    state = "closed" if each.is_closed else left
+    console.out.print(f"round {each.number}: {each.n_coded} of {each.n_drawn} units coded, {state}")
+    if each.n_disagreements:
+        settled = f"{each.n_adjudicated} of {each.n_disagreements}"
+        console.out.print(f"round {each.number}: {settled} disagreements adjudicated")
+    if each.n_late:
+        console.out.print(f"round {each.number}: {each.n_late} codes came after it was closed, uncounted")
 
 
 @app.command()

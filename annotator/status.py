@@ -17,6 +17,7 @@ from annotator.plan.adjudication import adjudication
 from annotator.stages import batch, canary
 from annotator.stages.collect import outstanding, stored_codes
 from annotator.stages.disagreement import decided, disagreeing
+from annotator.stages.late import n_late
 from annotator.state import Step, n_closed_rounds, next_step, reason_to_end
 from annotator.workload import warnings, workload
 from annotator.workspace import CORPUS, ESTIMATES, Workspace, disagreements, ledger, shard, tasks
@@ -28,7 +29,7 @@ class RoundStatus:
 
     ``n_codes_left`` counts a unit that two people are to code and nobody has coded twice; ``n_doubled_left``
     are the units that lack codes of several people. Disagreements are counted only where they are
-    adjudicated.
+    adjudicated. ``n_late`` codes came after the round was closed, and count in nothing.
     """
 
     number: int
@@ -39,6 +40,7 @@ class RoundStatus:
     n_disagreements: int = 0
     n_adjudicated: int = 0
     n_doubled_left: int = 0
+    n_late: int = 0
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,7 @@ def _round(workspace: Workspace, number: int) -> RoundStatus:
         n_disagreements=len(disagreeing(workspace, number)),
         n_adjudicated=len(decided(workspace, number)),
         n_doubled_left=int((waiting["need"] > 1).sum()),
+        n_late=n_late(workspace, number),
     )
 
 

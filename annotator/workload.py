@@ -17,6 +17,7 @@ from annotator.workspace import (
     adjudications,
     code_changes,
     codes,
+    late_codes,
     tasks,
 )
 
@@ -117,6 +118,7 @@ def _tables(number: int) -> list[tuple[str, str]]:
     return [
         ("code", codes(number)),
         ("code", code_changes(number)),
+        ("code", late_codes(number)),
         ("decision", adjudications(number)),
         ("decision", adjudication_changes(number)),
     ]
