@@ -10,6 +10,7 @@ import typer
 from annotator import console
 from annotator.cli_arguments import Json, StudyPath, whole_numbers
 from annotator.errors import StudyError
+from annotator.plan.adjudication import Adjudication
 from annotator.plan.costs import MachineCost
 from annotator.plan.study import SKILL, Options, Plan, plan_study
 from annotator.report.plan_figure import FORMATS, plan_figure
@@ -75,6 +76,8 @@ def _show(found: Plan) -> None:
     for name, rows in found.frame().groupby("estimand", sort=False):
         console.show_frame(_by_budget(rows), str(name))
     console.show_frame(_costs(found), "Still to be spent")
+    if found.coding.adjudication is not None:
+        _say(_about_decisions(found.coding.adjudication))
     for machine in found.machines:
         _say(_about(machine))
 
@@ -122,20 +125,34 @@ def _about(machine: MachineCost) -> str:
     )
 
 
+def _about_decisions(adjudication: Adjudication) -> str:
+    often = f"{adjudication.rate:.0%} of the units that several people code"
+    seen = f"as in {adjudication.n_compared:,} so far" if adjudication.n_compared else "assumed"
+    whose = "the adjudicator's mean" if adjudication.from_adjudicator else "as a code"
+    return (
+        f"Adjudication: decisions on {often} ({seen}), at {adjudication.minutes_per_decision:.2g} minutes "
+        f"({whose}), are part of the hours."
+    )
+
+
 def _costs(found: Plan) -> pd.DataFrame:
     costs = found.costs()
     coding = found.coding
     whose = "the coders' mean" if coding.from_coders else "assumed"
     often = f"{coding.overlap:.0%} of units by {coding.coders} people"
     minutes = f"hours at {coding.minutes_per_code:.2g} minutes ({whose})"
-    return pd.DataFrame(
-        {
-            "human codes": costs["budget"].map("{:,}".format),
-            f"codes to give ({often})": costs["codes_to_come"].map("{:,}".format),
-            minutes: costs["hours_to_come"].map("{:,.1f}".format),
-            "cost of machine labels": costs["machine_cost_to_come"].map("{:,.2f}".format),
-        }
-    )
+    columns = {
+        "human codes": costs["budget"].map("{:,}".format),
+        f"codes to give ({often})": costs["codes_to_come"].map("{:,}".format),
+    }
+    if coding.adjudication is not None:
+        columns["decisions of an adjudicator"] = costs["decisions_to_come"].map("{:,.0f}".format)
+    columns[minutes] = costs["hours_to_come"].map("{:,.1f}".format)
+    if coding.daily_limit is not None:
+        days = costs["coder_days_to_come"].map("{:,}".format)
+        columns[f"coder-days at {coding.daily_limit:,} codes"] = days
+    columns["cost of machine labels"] = costs["machine_cost_to_come"].map("{:,.2f}".format)
+    return pd.DataFrame(columns)
 
 
 def _shares(text: str) -> list[float] | None:

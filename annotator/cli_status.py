@@ -4,13 +4,15 @@ import json
 
 from annotator import console
 from annotator.cli_arguments import Json, StudyPath
+from annotator.status import RoundStatus
 from annotator.status import status as study_status
 from annotator.workspace import Workspace
 
 
 def status(study: StudyPath, as_json: Json = False) -> None:
     """Where the study stands: rounds, coders, intervals, spend, and what it waits for."""
-    found = study_status(Workspace.open(study))
+    workspace = Workspace.open(study)
+    found = study_status(workspace)
     if as_json:
         print(json.dumps(found.to_json(), indent=1, default=str))
         return
@@ -28,21 +30,16 @@ def status(study: StudyPath, as_json: Json = False) -> None:
             f"before the study: {source['units']} units from {source['source']} ({source['use']})"
         )
     for each in found.rounds:
-        left = f"waiting for {each.n_drawn - each.n_coded} ({each.n_codes_left} codes)"
-        all_coded = each.n_coded == each.n_drawn and each.n_adjudicated < each.n_disagreements
-        left = "waiting for an adjudicator" if all_coded else left
-        state = "closed" if each.is_closed else left
-        console.out.print(f"round {each.number}: {each.n_coded} of {each.n_drawn} units coded, {state}")
-        if each.n_disagreements:
-            settled = f"{each.n_adjudicated} of {each.n_disagreements}"
-            console.out.print(f"round {each.number}: {settled} disagreements adjudicated")
+        _show_round(each)
     if found.hours_left:
-        console.out.print(f"about {found.hours_left:.1f} hours of coding left in this round")
-    for warning in filter(None, found.canary["warning"]):
+        work = "coding and adjudication" if workspace.study.coding.gold.adjudicate else "coding"
+        console.out.print(f"about {found.hours_left:.1f} hours of {work} left in this round")
+    for warning in (*filter(None, found.canary["warning"]), *found.warnings):
         console.out.print("warning: ", style="bold yellow", end="")
         console.out.print(warning, markup=False, soft_wrap=True)
     tables = (
         (found.coders, "Coders"),
+        (found.workload.dropna(axis="columns", how="all"), "Coders: texts a day, minutes without a break"),
         (found.machines, "Machine annotators"),
         (found.models, "Classifiers, trained after each round"),
     )
@@ -50,3 +47,16 @@ def status(study: StudyPath, as_json: Json = False) -> None:
         if not frame.empty:
             console.show_frame(frame, title)
     console.show_estimates(found.estimates)
+
+
+def _show_round(each: RoundStatus) -> None:
+    left = f"waiting for {each.n_drawn - each.n_coded} ({each.n_codes_left} codes)"
+    all_coded = each.n_coded == each.n_drawn and each.n_adjudicated < each.n_disagreements
+    left = "waiting for an adjudicator" if all_coded else left
+    state = "closed" if each.is_closed else left
+    console.out.print(f"round {each.number}: {each.n_coded} of {each.n_drawn} units coded, {state}")
+    if each.n_disagreements:
+        settled = f"{each.n_adjudicated} of {each.n_disagreements}"
+        console.out.print(f"round {each.number}: {settled} disagreements adjudicated")
+    if each.n_late:
+        console.out.print(f"round {each.number}: {each.n_late} codes came after it was closed, uncounted")

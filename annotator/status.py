@@ -1,6 +1,7 @@
 """`annotator status`: where a study stands, as plain data."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +13,13 @@ from annotator.classifiers import in_the_loop
 from annotator.coding.effort import effort, seconds_a_code
 from annotator.labeling.build import spent
 from annotator.machines import Machine, OpenAIMachine
+from annotator.plan.adjudication import adjudication
 from annotator.stages import batch, canary
 from annotator.stages.collect import outstanding, stored_codes
 from annotator.stages.disagreement import decided, disagreeing
+from annotator.stages.late import n_late
 from annotator.state import Step, n_closed_rounds, next_step, reason_to_end
+from annotator.workload import warnings, workload
 from annotator.workspace import CORPUS, ESTIMATES, Workspace, disagreements, ledger, shard, tasks
 
 
@@ -23,8 +27,9 @@ from annotator.workspace import CORPUS, ESTIMATES, Workspace, disagreements, led
 class RoundStatus:
     """One opened round: how many units were drawn, how many have all the codes they need, what is left.
 
-    ``n_codes_left`` counts a unit that two people are to code and nobody has coded twice. Disagreements
-    are counted only where they are adjudicated.
+    ``n_codes_left`` counts a unit that two people are to code and nobody has coded twice; ``n_doubled_left``
+    are the units that lack codes of several people. Disagreements are counted only where they are
+    adjudicated. ``n_late`` codes came after the round was closed, and count in nothing.
     """
 
     number: int
@@ -34,17 +39,24 @@ class RoundStatus:
     n_codes_left: int
     n_disagreements: int = 0
     n_adjudicated: int = 0
+    n_doubled_left: int = 0
+    n_late: int = 0
 
 
 @dataclass(frozen=True)
 class Status:
-    """A study at a glance."""
+    """A study at a glance.
+
+    ``workload`` says how much coders coded a day and without a break, ``warnings`` where that was too much.
+    """
 
     study: str
     next_step: Step
     n_units: int | None
     rounds: tuple[RoundStatus, ...]
     coders: pd.DataFrame
+    workload: pd.DataFrame
+    warnings: tuple[str, ...]
     machines: pd.DataFrame
     canary: pd.DataFrame
     estimates: pd.DataFrame
@@ -65,6 +77,8 @@ class Status:
             "n_units": self.n_units,
             "rounds": [vars(r) for r in self.rounds],
             "coders": self.coders.to_dict("records"),
+            "workload": self.workload.to_dict("records"),
+            "warnings": list(self.warnings),
             "machines": self.machines.to_dict("records"),
             "canary": self.canary.to_dict("records"),
             "estimates": self.estimates.to_dict("records"),
@@ -80,7 +94,7 @@ class Status:
 
 def status(workspace: Workspace) -> Status:
     """Read the study's files; no service is asked for more than its address."""
-    opened = _opened_rounds(workspace)
+    opened, now = _opened_rounds(workspace), pd.Timestamp.now(tz="UTC")
     is_ingested = workspace.store.exists(CORPUS)
     step = next_step(workspace)
     codes, rounds = _codes(workspace, opened), tuple(_round(workspace, n) for n in range(1, opened + 1))
@@ -90,6 +104,8 @@ def status(workspace: Workspace) -> Status:
         n_units=workspace.n_units if is_ingested else None,
         rounds=rounds,
         coders=effort(codes),
+        workload=workload(workspace, now),
+        warnings=tuple(warnings(workspace, now)),
         machines=machines(workspace) if is_ingested else pd.DataFrame(),
         canary=canary.as_frame(canary.findings(workspace)),
         estimates=latest_estimates(workspace),
@@ -98,7 +114,7 @@ def status(workspace: Workspace) -> Status:
         coding_address=coding_address(workspace, opened),
         adjudication_address=adjudication_address(workspace, opened),
         ended_because=reason_to_end(workspace, n_closed_rounds(workspace)) if step.stage == "done" else None,
-        hours_left=_hours(codes, sum(each.n_codes_left for each in rounds)),
+        hours_left=_hours(workspace, codes, rounds),
         adopted=tuple(stored.sources(workspace)),
     )
 
@@ -135,6 +151,8 @@ def _round(workspace: Workspace, number: int) -> RoundStatus:
         n_codes_left,
         n_disagreements=len(disagreeing(workspace, number)),
         n_adjudicated=len(decided(workspace, number)),
+        n_doubled_left=int((waiting["need"] > 1).sum()),
+        n_late=n_late(workspace, number),
     )
 
 
@@ -145,10 +163,16 @@ def _codes(workspace: Workspace, opened: int) -> pd.DataFrame:
     return pd.concat(found) if found else nothing
 
 
-def _hours(codes: pd.DataFrame, n_codes_left: int) -> float | None:
-    """How long the codes that are left take at the coders' pace; None where no pace is known."""
+def _hours(workspace: Workspace, codes: pd.DataFrame, rounds: Sequence[RoundStatus]) -> float | None:
+    """How long what is left takes at the pace so far, expected decisions included; None without a pace."""
     seconds = seconds_a_code(codes)
-    return None if math.isnan(seconds) else n_codes_left * seconds / 3600.0
+    if math.isnan(seconds):
+        return None
+    hours = sum(each.n_codes_left for each in rounds) * seconds / 3600.0
+    expected = adjudication(workspace, seconds / 60.0)
+    if expected is not None:
+        hours += expected.hours_to_come(sum(each.n_doubled_left for each in rounds))
+    return hours
 
 
 def machines(workspace: Workspace) -> pd.DataFrame:

@@ -66,6 +66,11 @@ def code_changes(round_number: int) -> str:
     return f"rounds/{round_number:03d}/code_changes.parquet"
 
 
+def late_codes(round_number: int) -> str:
+    """What coders said of a round's units after it was closed."""
+    return f"rounds/{round_number:03d}/late_codes.parquet"
+
+
 def nonresponse(round_number: int) -> str:
     """The drawn units that nobody coded, where a round was closed without them."""
     return f"rounds/{round_number:03d}/nonresponse.parquet"

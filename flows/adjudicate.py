@@ -26,4 +26,5 @@ def adjudicate(study: StudyFile) -> str:
             return "not due"
         message = do_step(study, step)
         artifacts.adjudication_link(Workspace.open(study), step)
+        artifacts.fairness(Workspace.open(study))
     return message

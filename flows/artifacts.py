@@ -141,6 +141,19 @@ def coding_progress(workspace: Workspace, step: Step) -> None:
         description=f"Round {this.number}: {this.n_coded} of {this.n_drawn} units coded",
     )
     _table(found.coders, key(workspace, "coders"), "Who coded how many, and the median seconds a code took")
+    fairness(workspace)
+
+
+def fairness(workspace: Workspace) -> None:
+    """How much people coded a day and without a break, and where that was more than the study asks for."""
+    found = status(workspace)
+    if found.warnings:
+        create_markdown_artifact(
+            markdown="# Warning\n\n" + "\n".join(f"* {warning}" for warning in found.warnings),
+            key=key(workspace, "coders-warning"),
+            description="A coder coded more a day, or longer without a break, than the study asks for",
+        )
+    _table(found.workload, key(workspace, "workload"), "Texts a day, and minutes without a break")
 
 
 def estimates(workspace: Workspace) -> None:

@@ -43,6 +43,12 @@ def disagreements(codes: pd.DataFrame, codebook: Codebook, experts: Sequence[str
     return found
 
 
+def compared(codes: pd.DataFrame, codebook: Codebook) -> list[str]:
+    """The units that two people or more answered, with a label or a reason for giving none."""
+    n_coders = _answers(codes, codebook).groupby("unit_id")["coder"].nunique()
+    return list(n_coders.index[n_coders > 1])
+
+
 def shown(answers: pd.DataFrame, stream: Callable[[str], np.random.Generator]) -> dict[str, str]:
     """Unit to what an adjudicator sees: one answer a line, with its note, in random order.
 

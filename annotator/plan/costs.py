@@ -8,12 +8,13 @@ from statistics import fmean
 import pandas as pd
 
 from annotator import schema
-from annotator.coders import Overlap
+from annotator.coders import LabelStudioCoding, Overlap
 from annotator.coding.effort import seconds_a_code
 from annotator.labeling import tokens
 from annotator.labeling.structured import most_tokens
 from annotator.labeling.wording import prompts, variation
 from annotator.machines import Machine, OpenAIMachine
+from annotator.plan.adjudication import Adjudication, adjudication
 from annotator.stages.collect import stored_codes
 from annotator.study import Study
 from annotator.workspace import SHARD_SIZE, Workspace, canary_labels, codes, shard
@@ -36,6 +37,10 @@ class Coding:
         Share of units that more than one person codes.
     coders : int
         How many people code those.
+    daily_limit : int, optional
+        Texts that a coder is to code a day at most.
+    adjudication : Adjudication, optional
+        What an adjudicator has to do beside.
     """
 
     n_given: int
@@ -43,6 +48,8 @@ class Coding:
     from_coders: bool
     overlap: float
     coders: int = 2
+    daily_limit: int | None = None
+    adjudication: Adjudication | None = None
 
     def n_to_come(self, budget: int) -> int:
         """Codes still to be given when ``budget`` units are coded in the end.
@@ -50,11 +57,35 @@ class Coding:
         >>> Coding(100, 0.5, from_coders=False, overlap=0.2).n_to_come(200)
         140
         """
-        return max(budget + Overlap(share=self.overlap, coders=self.coders).n_more(budget) - self.n_given, 0)
+        return max(budget + self._doubling.n_more(budget) - self.n_given, 0)
+
+    def n_decisions_to_come(self, budget: int) -> float:
+        """Decisions that an adjudicator can be expected to make until then."""
+        return 0.0 if self.adjudication is None else self.adjudication.n_to_come(self._n_doubled(budget))
 
     def hours_to_come(self, budget: int) -> float:
-        """The same in hours."""
-        return self.n_to_come(budget) * self.minutes_per_code / 60.0
+        """Both in hours."""
+        decisions = (
+            0.0 if self.adjudication is None else self.adjudication.hours_to_come(self._n_doubled(budget))
+        )
+        return self.n_to_come(budget) * self.minutes_per_code / 60.0 + decisions
+
+    def days_to_come(self, budget: int) -> int | None:
+        """How many days of one coder that takes at least, with a daily limit; None without one.
+
+        >>> Coding(100, 0.5, from_coders=False, overlap=0.2, daily_limit=60).days_to_come(200)
+        3
+        """
+        return None if self.daily_limit is None else math.ceil(self.n_to_come(budget) / self.daily_limit)
+
+    def _n_doubled(self, budget: int) -> int:
+        """Units that several people are still to code."""
+        n_compared = 0 if self.adjudication is None else self.adjudication.n_compared
+        return max(self._doubling.n_doubled(budget) - n_compared, 0)
+
+    @property
+    def _doubling(self) -> Overlap:
+        return Overlap(share=self.overlap, coders=self.coders)
 
 
 @dataclass(frozen=True)
@@ -86,8 +117,18 @@ def coding(workspace: Workspace, minutes_per_code: float | None) -> Coding:
     if minutes_per_code is None:
         minutes_per_code = seconds / 60.0 if from_coders else MINUTES_PER_CODE
     n_given = int((~given["skipped"].astype(bool)).sum())
-    overlap = workspace.study.coding.overlap
-    return Coding(n_given, minutes_per_code, from_coders, overlap.share, overlap.coders)
+    section = workspace.study.coding
+    limit = section.daily_limit if isinstance(section, LabelStudioCoding) else None
+    overlap = section.overlap
+    return Coding(
+        n_given,
+        minutes_per_code,
+        from_coders,
+        overlap.share,
+        overlap.coders,
+        limit,
+        adjudication(workspace, minutes_per_code),
+    )
 
 
 def machine_costs(workspace: Workspace, texts: "pd.Series[str]") -> list[MachineCost]:

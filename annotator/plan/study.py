@@ -72,7 +72,9 @@ class Plan:
             {
                 "budget": budget,
                 "codes_to_come": self.coding.n_to_come(budget),
+                "decisions_to_come": self.coding.n_decisions_to_come(budget),
                 "hours_to_come": self.coding.hours_to_come(budget),
+                "coder_days_to_come": self.coding.days_to_come(budget),
                 "machine_cost_to_come": sum(machine.to_come + machine.canary for machine in self.machines),
             }
             for budget in self.budgets

@@ -9,6 +9,7 @@ from annotator.coding.reliability.coefficient import NO_OVERLAP
 from annotator.report import figures
 from annotator.report.left_in_gold import error_left, gold_shares
 from annotator.study import Study
+from annotator.workspace import ADOPTED
 
 TENTATIVE, RELIABLE = 0.667, 0.8  # Krippendorff's convention
 NAMES = {
@@ -29,6 +30,7 @@ def section(rows: pd.DataFrame, study: Study) -> dict[str, Any]:
         "why_not": next(iter(everyone["note"]), NO_OVERLAP),
         "rows": [_shown(str(label), rows) for label, rows in everyone.groupby("label", sort=False)],
         "coders": _coders(so_far),
+        "adopted": _adopted(rows),
         "machines": _machines(so_far),
         "error": [*measurement_error(people, study.coding.gold.rule), *error_left(people)],
         "gold": gold_shares(people),
@@ -112,6 +114,16 @@ def _shown(label: str, rows: pd.DataFrame) -> dict[Any, Any]:
         "gwet_ac1": by_name.get("gwet_ac1"),
         "reading": alpha["note"] or reading(statistic, alpha["value"], alpha["ci_low"]),
     }
+
+
+def _adopted(rows: pd.DataFrame) -> dict[str, Any] | None:
+    """The same of codes from before the study, if several people gave some."""
+    before = rows[rows["round"] == ADOPTED]
+    people = before[before["coder"] == ""]
+    if before.empty:
+        return None
+    shown = [_shown(str(label), of) for label, of in people.groupby("label", sort=False)]
+    return {"rows": shown, "coders": _coders(before)}
 
 
 def _coders(so_far: pd.DataFrame) -> list[dict[Any, Any]]:

@@ -22,6 +22,7 @@ from annotator.stages.disagreement import (
     undecided,
 )
 from annotator.stages.send import planned_tasks
+from annotator.workload import with_warnings
 from annotator.workspace import Workspace, adjudication_changes, adjudications, disagreements, unadjudicated
 
 
@@ -46,7 +47,7 @@ def adjudicate(workspace: Workspace, round_number: int) -> str:
     done, units = decided(workspace, round_number), disagreeing(workspace, round_number)
     by_coders = _by_their_coders(workspace, round_number)
     warning = f" ({by_coders} by somebody who had coded the unit)" if by_coders else ""
-    return f"{len(done)} of {len(units)} disagreements adjudicated{warning}"
+    return with_warnings(workspace, f"{len(done)} of {len(units)} disagreements adjudicated{warning}")
 
 
 def give_up_adjudication(workspace: Workspace, round_number: int) -> str:

@@ -7,7 +7,9 @@ from annotator import schema
 from annotator.coding import gold as gold_rules
 from annotator.coding.build import build
 from annotator.coding.protocol import CodingService
+from annotator.stages import late
 from annotator.stages.send import send
+from annotator.workload import with_warnings
 from annotator.workspace import Workspace, code_changes, codes, nonresponse, tasks
 
 OVERLAPPING = pd.Timedelta(minutes=10)
@@ -31,17 +33,31 @@ def collect(workspace: Workspace, round_number: int) -> str:
     if waiting.empty:
         _add(workspace, round_number, service.collect(sent))
         waiting = outstanding(workspace, round_number)
-    return f"{len(sent) - len(waiting)} of {len(sent)} units coded"
+    return with_warnings(workspace, f"{len(sent) - len(waiting)} of {len(sent)} units coded")
 
 
 def collect_changes(workspace: Workspace, round_number: int, service: CodingService) -> bool:
-    """Fetch what has changed since the last collection; whether there was any. Raises ServiceError."""
-    sent = workspace.store.read_frame(tasks(round_number))
-    return _add(workspace, round_number, service.collect(sent, _since(stored_codes(workspace, round_number))))
+    """Fetch what has changed since the last collection; whether the round has any. Raises ServiceError.
+
+    The same look brings what was said meanwhile of closed rounds (`late`). That is written first: until the
+    round's own codes are, the next look begins where this one did.
+    """
+    sent, closed = workspace.store.read_frame(tasks(round_number)), range(1, round_number)
+    earlier = [workspace.store.read_frame(tasks(number)) for number in closed]
+    found = service.collect(pd.concat([*earlier, sent]), _since(workspace, round_number))
+    is_late = ~found["unit_id"].isin(sent["unit_id"])
+    late.keep(workspace, closed, found[is_late])
+    return _add(workspace, round_number, found[~is_late])
 
 
-def _since(known: pd.DataFrame) -> pd.Timestamp | None:
-    return None if known.empty else known["updated_at"].max() - OVERLAPPING
+def _since(workspace: Workspace, round_number: int) -> pd.Timestamp | None:
+    """Shortly before the newest answer there is; a round that has none yet was sent after those before it."""
+    for number in range(round_number, 0, -1):
+        known = stored_codes(workspace, number)
+        if not known.empty:
+            newest: pd.Timestamp = known["updated_at"].max()
+            return newest - OVERLAPPING
+    return None
 
 
 def _add(workspace: Workspace, round_number: int, found: pd.DataFrame) -> bool:

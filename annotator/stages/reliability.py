@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 
 from annotator import evidence, schema
+from annotator.adoption import stored
 from annotator.coding.ratings import Ratings, label_ratings, ratings, together
 from annotator.coding.reliability.coded import Coded
 from annotator.coding.reliability.table import reliability_table
 from annotator.roles import unit_weights
 from annotator.seeds import generator
 from annotator.stages.collect import stored_codes
-from annotator.workspace import RELIABILITY, Workspace, gold, ledger, posteriors
+from annotator.workspace import ADOPTED, RELIABILITY, Workspace, gold, ledger, posteriors, taught
 from models.arrays import FloatArray
 
 
@@ -24,6 +25,7 @@ def reliability(workspace: Workspace, n_rounds: int) -> pd.DataFrame:
             coded(workspace, n_rounds),
             partial(generator, workspace.study),
             confidence_level=workspace.study.confidence_level,
+            adopted=adopted(workspace),
         )
         level = workspace.study.confidence_level
         workspace.write(RELIABILITY, rows, schema.RELIABILITY, rounds=n_rounds, confidence_level=level)
@@ -55,6 +57,33 @@ def coded(workspace: Workspace, n_rounds: int) -> Coded:
         weights=_weights(workspace, [frame["unit_id"].tolist() for frame in of_round]),
         doubt=np.concatenate([_doubt(workspace, number) for number in numbers]),
         shown=np.isin(units, _shown(workspace, numbers)),
+        how=settled["how"].to_numpy(dtype=str),
+    )
+
+
+def adopted(workspace: Workspace) -> Coded | None:
+    """The same of the units that were coded before the study, if several people coded one of them.
+
+    What such a unit stands for is not known, or only of a part of them, so that they count alike.
+    """
+    if not stored.has_adopted(workspace):
+        return None
+    book = workspace.study.codebook
+    tables = [workspace.store.read_frame(path) for path in (gold(ADOPTED), taught(ADOPTED))]
+    settled = pd.concat(tables, ignore_index=True)
+    units = settled["unit_id"].tolist()
+    people = ratings(stored_codes(workspace, ADOPTED), book).of(units)
+    if not (people.given.sum(axis=1) > 1).any():
+        return None
+    return Coded(
+        codebook=book,
+        people=people,
+        gold=label_ratings(units, settled["label"], book, "gold"),
+        machines=together(*_machines(workspace, units)),
+        rounds=np.full(len(units), ADOPTED),
+        weights=None,
+        doubt=np.full(len(units), np.nan),
+        shown=np.isin(units, _shown(workspace, range(ADOPTED, ADOPTED + 1))),
         how=settled["how"].to_numpy(dtype=str),
     )
 

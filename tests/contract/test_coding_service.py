@@ -126,6 +126,14 @@ def test_only_what_is_asked_for_is_collected(case: Case) -> None:
     assert case.service.collect(sent.iloc[:1])["unit_id"].tolist() == ["unit 3"]
 
 
+def test_several_rounds_are_collected_in_one_look(case: Case) -> None:
+    first, second = case.service.send(1, TASKS[:1]), case.service.send(2, TASKS[1:])
+    case.code_everything()
+    both = case.service.collect(pd.concat([first, second]))
+    assert dict(zip(both["unit_id"], both["label"], strict=True)) == case.truth
+    assert case.service.collect(second)["unit_id"].tolist() == ["unit 1", "unit 2"]
+
+
 def test_nothing_gives_empty_tables(case: Case) -> None:
     sent = case.service.send(1, [])
     codes = case.service.collect(sent)

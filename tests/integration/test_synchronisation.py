@@ -20,7 +20,8 @@ from annotator.coding.labeling_config import chosen
 from annotator.coding.protocol import Task
 from annotator.coding.simulated import SimulatedCoder
 from annotator.services import Services
-from annotator.workspace import Workspace, code_changes, codes, tasks
+from annotator.state import Step, next_step
+from annotator.workspace import Workspace, code_changes, codes, gold, late_codes, tasks
 
 pytestmark = pytest.mark.integration
 
@@ -202,3 +203,33 @@ def test_a_code_given_while_the_overlap_was_raised_leaves_the_task_open(
     client.patch(f"/api/tasks/{task_id}/", {"is_labeled": True})  # as the request of the coder would have it
     service.collect(sent)
     assert not client.get(f"/api/tasks/{task_id}/")["is_labeled"]
+
+
+def test_a_code_changed_after_the_close_is_kept_and_gold_stays(
+    tmp_path: Path, label_studio: Services, account: Account
+) -> None:
+    path = small_study.write(
+        tmp_path,
+        coding={"kind": "label_studio", "overlap": 0.0},
+        design={"rounds": 2, "budget": 20},
+        name="late-codes",
+    )
+    while not advance(Workspace.open(path)).is_last:
+        pass
+    workspace = Workspace.open(path)
+    ids = workspace.store.read_frame(tasks(1))["task_id"]
+    annotations = [answer(account, task_id, "left") for task_id in ids]
+    while next_step(Workspace.open(path)) != Step("collect", 2):
+        advance(Workspace.open(path))
+    settled = workspace.store.read_bytes(gold(1))
+    assert advance(workspace).message == "0 of 10 units coded"
+    assert not workspace.store.exists(late_codes(1))
+    account.client.patch(f"/api/annotations/{annotations[3]}/", {"result": [chosen(["right"])]})
+    answer(account, workspace.store.read_frame(tasks(2))["task_id"][0], "neither")
+    for _ in range(2):
+        assert advance(workspace).message == "1 of 10 units coded"
+    late = workspace.store.read_frame(late_codes(1))
+    assert late[["coder", "label", "annotation_id"]].to_numpy().tolist() == [
+        [account.email, "right", annotations[3]]
+    ]
+    assert workspace.store.read_bytes(gold(1)) == settled

@@ -1,12 +1,18 @@
 """What is collected: every answer once, the newest counts, and what was said before is kept."""
 
 import pandas as pd
+import pytest
 import small_study
+from typer.testing import CliRunner
 
+from annotator import cli, schema
 from annotator.advance import advance
 from annotator.coding.replay import ReplayCoding
 from annotator.stages.collect import OVERLAPPING, collect, stored_codes
-from annotator.workspace import Workspace, code_changes
+from annotator.stages.late import stored_late
+from annotator.state import Step, next_step
+from annotator.status import status
+from annotator.workspace import ESTIMATES, Workspace, code_changes, codes, gold, late_codes
 
 DAY = pd.Timestamp("2026-01-02 12:00", tz="UTC")
 
@@ -15,7 +21,7 @@ class Coders:
     """Codes on record, of which some come late or are changed; remembers what it was asked for."""
 
     def __init__(self, monkeypatch):
-        self.late, self.changes, self.asked = set(), {}, []
+        self.late, self.changes, self.asked, self.others = set(), {}, [], {}
         self._collect = ReplayCoding.collect
 
         def instead(service, *given):
@@ -30,10 +36,14 @@ class Coders:
             changed = codes["unit_id"] == unit
             codes.loc[changed, "label"] = label
             codes.loc[changed, "updated_at"] = DAY + pd.Timedelta(hours=1)
+        for unit, label in self.others.items():
+            row = codes[codes["unit_id"] == unit].assign(coder="eve", label=label)
+            codes = pd.concat([codes, row])
         return codes[~codes["unit_id"].isin(self.late)].reset_index(drop=True)
 
 
 def waiting(tmp_path, coders):
+    """In the middle of a round that is the only one."""
     workspace = Workspace.open(small_study.write(tmp_path, design={"rounds": 1, "budget": 20}))
     while advance(workspace).step.stage != "send":
         pass
@@ -67,3 +77,86 @@ def test_only_what_is_new_is_asked_for_and_everything_once_more_at_the_end(tmp_p
     coders.late = set()
     assert collect(workspace, 1) == "20 of 20 units coded"
     assert coders.asked[2:] == [DAY - OVERLAPPING, None]
+
+
+@pytest.fixture
+def second(tmp_path, monkeypatch):
+    """In the middle of round 2: the workspace, the coders, and a unit of round 1 with its code."""
+    coders = Coders(monkeypatch)
+    path = small_study.write(tmp_path, design={"rounds": 3, "budget": 60})
+    while next_step(Workspace.open(path)) != Step("collect", 2):
+        advance(Workspace.open(path))
+    workspace = Workspace.open(path)
+    coders.late = set(workspace.store.read_frame("rounds/002/tasks.parquet")["unit_id"][:3])
+    code = stored_codes(workspace, 1).iloc[4]
+    return workspace, coders, code["unit_id"], code["label"]
+
+
+def other_codes(label):
+    return [code for code in small_study.CODES if code != label]
+
+
+def late_labels(workspace, number=1):
+    return stored_late(workspace, number)["label"].tolist()
+
+
+def test_a_code_that_comes_after_its_round_was_closed_is_kept_once_and_counts_in_nothing(second):
+    workspace, coders, unit, label = second
+    before = {path: workspace.store.read_bytes(path) for path in (codes(1), gold(1), ESTIMATES)}
+    collect(workspace, 2)
+    assert not workspace.store.exists(late_codes(1)), "what was collected is not late"
+    first, then = other_codes(label)
+    coders.changes, coders.others = {unit: first}, {unit: label}
+    for _ in range(3):
+        collect(workspace, 2)
+    kept = workspace.store.read(late_codes(1))
+    assert kept.schema.remove_metadata().equals(schema.CODES)
+    assert sorted(zip(kept["coder"].to_pylist(), kept["label"].to_pylist(), strict=True)) == sorted(
+        [("eve", label), ("replay", first)]
+    )
+    coders.others = {}
+    for said in (then, label, label):
+        coders.changes = {unit: said}
+        collect(workspace, 2)
+    assert late_labels(workspace)[2:] == [then, label], "a coder's way back is a change too"
+    assert {path: workspace.store.read_bytes(path) for path in before} == before
+    assert [each.n_late for each in status(workspace).rounds] == [4, 0]
+    shown = CliRunner().invoke(cli.app, ["status", str(workspace.study.path)]).stdout
+    assert "round 1: 4 codes came after it was closed, uncounted" in shown
+    coders.late = set()
+    while advance(workspace).step.stage != "done":
+        pass
+    assert status(workspace).rounds[0].n_late == 4
+    assert len(workspace.store.read_frame(gold(2))) == 20
+
+
+def test_one_look_serves_the_open_round_and_the_closed_ones(second):
+    workspace, coders, _, _ = second
+    coders.asked.clear()
+    collect(workspace, 2)
+    assert coders.asked == [DAY - OVERLAPPING], "a new round begins where the last one ended"
+    coders.late = set()
+    collect(workspace, 2)
+    assert coders.asked[1:] == [DAY - OVERLAPPING, None]
+
+
+def test_a_kill_between_late_codes_and_those_of_the_round_loses_and_doubles_nothing(second, monkeypatch):
+    workspace, coders, unit, label = second
+    coders.changes = {unit: other_codes(label)[0]}
+    write = Workspace.write
+
+    def killed(self, path, *given, **about):
+        if path == codes(2):
+            raise KeyboardInterrupt
+        write(self, path, *given, **about)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Workspace, "write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            collect(workspace, 2)
+    assert len(late_labels(workspace)) == 1
+    coders.asked.clear()
+    collect(workspace, 2)
+    assert coders.asked == [DAY - OVERLAPPING]
+    assert len(late_labels(workspace)) == 1
+    assert len(stored_codes(workspace, 2)) == 17

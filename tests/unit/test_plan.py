@@ -3,6 +3,7 @@
 import json
 import math
 
+import adjudicated_study
 import pandas as pd
 import pytest
 import small_study
@@ -17,9 +18,11 @@ from annotator.labeling.protocol import MachineLabel, to_table
 from annotator.plan.budgets import Stand, choose, round_sizes
 from annotator.plan.costs import coding, machine_costs, tokens_from_lengths
 from annotator.plan.study import Options, plan_study
+from annotator.stages.disagreement import disagreeing
 from annotator.stages.ingest import ingest
+from annotator.status import status
 from annotator.study import Design
-from annotator.workspace import Workspace, codes, shard
+from annotator.workspace import Workspace, adjudications, codes, shard
 
 ESTIMANDS = [
     {"name": "prevalence", "kind": "mean"},
@@ -170,6 +173,54 @@ def test_coders_speed_is_their_own_once_there_is_one_and_a_lunch_break_is_no_par
     workspace.write(codes(1), pd.concat([rows, lunch]), schema.CODES)
     assert coding(workspace, None).n_given == 8
     assert coding(workspace, None).minutes_per_code == pytest.approx(40 / 60)  # neither 12 nor 3600
+
+
+def test_a_daily_limit_makes_hours_into_working_days(tmp_path):
+    limited = {"kind": "label_studio", "overlap": 0.25, "daily_limit": 40}
+    path = small_study.write(tmp_path, coding=limited)
+    found = json.loads(invoke(path, "--budget", "32,60,120", "--json").stdout)
+    assert [row["coder_days_to_come"] for row in found["budgets"]] == [1, 2, 4]
+    assert "coder-days" in invoke(path).stdout
+    free = json.loads(invoke(small_study.write(tmp_path / "free"), "--json").stdout)
+    assert free["budgets"][0]["coder_days_to_come"] is None
+    assert "coder-days" not in invoke(tmp_path / "free" / "study.yaml").stdout
+
+
+def timed(rows, seconds):
+    return rows.assign(lead_time=seconds)
+
+
+def test_an_adjudicators_decisions_are_part_of_the_hours(tmp_path):
+    path = adjudicated_study.write(tmp_path)
+    fresh = coding(Workspace.open(path), 1.0)
+    assert fresh.n_decisions_to_come(80) == pytest.approx(40 * 0.2)
+    assert fresh.hours_to_come(80) == pytest.approx((120 + 8) / 60)
+    assert (
+        "20% of the units that several people code (assumed), at 0.5 minutes (as a code)"
+        in invoke(path).stdout
+    )
+
+    workspace = adjudicated_study.advance_until(path, "adjudicate")
+    n_open = len(disagreeing(workspace, 1))
+    assert n_open > 5
+    waiting = coding(workspace, 1.0)
+    assert (waiting.adjudication.n_compared, waiting.adjudication.rate) == (40, n_open / 40)
+    assert waiting.n_decisions_to_come(80) == n_open
+    assert waiting.n_decisions_to_come(160) == pytest.approx(n_open + 40 * n_open / 40)
+    assert status(workspace).hours_left is None
+    given = timed(workspace.store.read_frame(codes(1)), 90.0)
+    workspace.write(codes(1), given, schema.CODES, round=1)
+    assert status(workspace).hours_left == pytest.approx(n_open * 90 / 3600)
+
+    advance(workspace)
+    decided = workspace.store.read_frame(adjudications(1))
+    workspace.write(adjudications(1), timed(decided, 120.0), schema.ADJUDICATIONS, round=1)
+    done = coding(workspace, 0.5)
+    assert (done.adjudication.minutes_per_decision, done.adjudication.from_adjudicator) == (2.0, True)
+    assert done.n_decisions_to_come(80) == 0
+    assert done.hours_to_come(160) == pytest.approx((120 * 0.5 + n_open * 2.0) / 60)
+    shown = invoke(path, "--budget", "160").stdout
+    assert f"{n_open / 40:.0%} of the units that several people code (as in 40 so far), at 2 minutes" in shown
 
 
 def test_replies_cost_what_their_texts_are_long_until_tokens_are_seen(tmp_path):

@@ -23,8 +23,9 @@ class Coded:
         Of the same n units: C coders, one gold label, A machine annotators.
     rounds : (n,) array of int
         The round that drew each unit.
-    weights : (n,) array
-        How much of the corpus each unit stands for, summing to the number of units within each round.
+    weights : (n,) array, optional
+        How much of the corpus each unit stands for, summing to the number of units within each round; None
+        where that is not known.
     doubt : (n,) array
         Probability that the gold label is wrong by the model that formed it; NaN where none did.
     shown : (n,) array of bool
@@ -38,7 +39,7 @@ class Coded:
     gold: Ratings
     machines: Ratings
     rounds: IntArray
-    weights: FloatArray
+    weights: FloatArray | None
     doubt: FloatArray
     shown: BoolArray
     how: NDArray[np.str_]
@@ -52,7 +53,7 @@ class Coded:
             _of(self.gold, at),
             _of(self.machines, at),
             self.rounds[at],
-            self.weights[at],
+            None if self.weights is None else self.weights[at],
             self.doubt[at],
             self.shown[at],
             self.how[at],
@@ -60,9 +61,10 @@ class Coded:
 
     @property
     def weightings(self) -> Iterator[tuple[str, FloatArray]]:
-        """Units as they were coded, and each as much as it stands for in the corpus."""
-        yield "coded", np.ones(len(self.weights))
-        yield "corpus", self.weights
+        """Units as they were coded, and each as much as it stands for in the corpus where that is known."""
+        yield "coded", np.ones(len(self.rounds))
+        if self.weights is not None:
+            yield "corpus", self.weights
 
     @property
     def level(self) -> Level:

@@ -18,14 +18,31 @@ Streams = Callable[[int, str], np.random.Generator]
 WATCHED = "corpus"  # later rounds draw harder units: only with weights do rounds speak of the same texts
 
 
-def reliability_table(coded: Coded, streams: Streams, *, confidence_level: float = 0.95) -> pd.DataFrame:
+def reliability_table(
+    coded: Coded, streams: Streams, *, confidence_level: float = 0.95, adopted: Coded | None = None
+) -> pd.DataFrame:
     """One row a statistic, in the columns of ``schema.RELIABILITY``.
 
     ``scope`` is ``round`` for agreement among the people of one round alone, and ``so_far`` for everything
     that speaks of all rounds together. ``streams`` gives the random numbers for one use in one round, so that
     the rows of a round stay what they are when further rounds are added.
+
+    ``adopted`` are units that people coded before the study. They make a round of their own, with the
+    agreement of each coder as well, and are no part of what speaks of all rounds: other people may have
+    coded them by other rules.
     """
-    return pd.DataFrame([vars(each) for each in _rows(coded, streams, confidence_level)])
+    rows = [] if adopted is None else [*_before_the_study(adopted, streams, confidence_level)]
+    rows += _rows(coded, streams, confidence_level)
+    return pd.DataFrame([vars(each) for each in rows])
+
+
+def _before_the_study(adopted: Coded, streams: Streams, level: float) -> Iterator[Row]:
+    """In a crowd most pairs of people share no unit: these are left out."""
+    number = int(adopted.rounds[0])
+    rng = streams(number, "reliability")
+    yield from among_people(adopted, number, "round", rng, level)
+    of_each = of_coders(adopted, number, "round", rng, level)
+    yield from (each for each in of_each if each.n or not each.other)
 
 
 def _rows(coded: Coded, streams: Streams, level: float) -> Iterator[Row]:
