@@ -3,7 +3,7 @@
 import json
 
 from annotator import console
-from annotator.cli_arguments import Json, StudyPath
+from annotator.commands.arguments import Json, StudyPath
 from annotator.status import RoundStatus
 from annotator.status import status as study_status
 from annotator.workspace import Workspace
