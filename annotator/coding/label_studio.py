@@ -147,7 +147,7 @@ class LabelStudio:
         changed = [] if since is None else changed_since(since)
         first = int(tasks["task_id"].min())
         rows = [
-            row
+            {**row, "data": {"unit_id": row["data"]["unit_id"]}}  # an image is large
             for row in self._listing.tasks(changed, _CODE_FIELDS, after=first - 1, fields="all")
             if row["data"].get("unit_id") in wanted
         ]
@@ -186,7 +186,7 @@ class LabelStudio:
             self._form.material.refuse_other_page(page)
 
     def _import(self, round_number: int, tasks: Sequence[Task]) -> list[dict[str, Any]]:
-        """Import in one call; the new tasks as a listing would show them."""
+        """Import in one call; the new tasks as a listing would show them, but for texts and images."""
         data = [
             {
                 **self._form.material.fields(task),
@@ -208,11 +208,11 @@ class LabelStudio:
         return [
             {
                 "id": task_id,
-                "data": fields,
+                "data": {"unit_id": task.unit_id, **_given(task)},
                 "overlap": overlap,
                 "total_annotations": 0,
             }
-            for task_id, fields in zip(answer["task_ids"], data, strict=True)
+            for task_id, task in zip(answer["task_ids"], tasks, strict=True)
         ]
 
     def _one_each(self, rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
