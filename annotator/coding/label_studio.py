@@ -133,6 +133,14 @@ class LabelStudio:
         there = {row["data"]["unit_id"] for row in self._tasks_of(round_number)}
         return [unit for unit in tasks["unit_id"] if unit not in there]
 
+    def close(self, tasks: pd.DataFrame) -> None:
+        """Offer these tasks to nobody any more. Raises ServiceError.
+
+        They count as finished; a page that shows one already can still submit.
+        """
+        for task_id in tasks["task_id"]:
+            self._change(int(task_id), {"is_labeled": True})
+
     def collect(self, tasks: pd.DataFrame, since: pd.Timestamp | None = None) -> pd.DataFrame:
         """All codes of these units, one row a coder and unit. Raises ServiceError.
 
@@ -151,7 +159,8 @@ class LabelStudio:
             for row in self._listing.tasks(changed, _CODE_FIELDS, after=first - 1, fields="all")
             if row["data"].get("unit_id") in wanted
         ]
-        self._correct(rows, dict(zip(tasks["task_id"], tasks["overlap"], strict=True)))
+        waiting = tasks[tasks["overlap"] > 0]
+        self._correct(rows, dict(zip(waiting["task_id"], waiting["overlap"], strict=True)))
         pairs = [(row["data"]["unit_id"], annotation) for row in rows for annotation in row["annotations"]]
         coders = self._coders() if pairs else {}
         return codes_frame(codes_of(pairs, coders, self._form.codebook))
