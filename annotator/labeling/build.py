@@ -186,8 +186,7 @@ def _model_path(study: Study, model: str) -> str:
 
 
 def _replay(study: Study, machine: ReplayMachine) -> ReplayAnnotator:
-    columns = [machine.label, *([machine.confidence] if machine.confidence else [])]
-    rows = corpus.read(study, columns).units.set_index("unit_id")
+    rows = corpus.read(study, machine.columns).units.set_index("unit_id")
     confidence = None
     if machine.confidence:
         confidence = {str(unit): _number(value) for unit, value in rows[machine.confidence].items()}
