@@ -61,9 +61,7 @@ def test_a_label_studio_may_be_started_later(tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_label_studio_that_texts_may_not_go_to_is_refused(tmp_path: Path) -> None:
-    path = small_study.write(
-        tmp_path, coding={**LABEL_STUDIO, "url": "http://9.9.9.9"}, privacy="local_only"
-    )
+    path = small_study.write(tmp_path, coding={**LABEL_STUDIO, "url": "http://9.9.9.9"}, privacy="local_only")
     with pytest.raises(StudyError, match="coding would send texts to"):
         ingest(Workspace.open(path))
     assert not (tmp_path / "out").exists()
