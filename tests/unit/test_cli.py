@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import adjudicated_study
 import pytest
 import small_study
 from typer.main import get_command
@@ -176,6 +177,22 @@ def test_check_names_what_is_wrong(  # noqa: PLR0917 - three of them are one row
     assert "no  " in out
     assert wrong in out
     assert told in out
+
+
+def test_check_says_once_what_is_wrong_with_the_corpus(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nowhere = {"path": "none.csv", "text": "text", "covariates": ["party"]}
+    path = adjudicated_study.write(tmp_path, corpus=nowhere)
+    code, out, _ = run(capsys, "check", path, "--json")
+    assert code == 2
+    rows = {row["what"]: row for row in json.loads(out)}
+    wrong = ["corpus", "machine annotator old", "coding", "adjudication"]
+    assert [what for what, row in rows.items() if not row["ok"]] == wrong
+    assert "there is no corpus at" in rows["corpus"]["detail"]
+    assert {rows[what]["detail"] for what in wrong[1:]} == {"not looked at: the corpus cannot be read"}
+    _, out, _ = run(capsys, "check", path)
+    assert out.count("corpus.path is seen from the study file's folder.") == 1
 
 
 def test_a_broken_study_file_ends_with_two_and_no_traceback(tmp_path: Path) -> None:

@@ -1,10 +1,17 @@
 """Base models from a hub: what passes is told from what does not, and a silent hub is found at once."""
 
+from pathlib import Path
+from typing import Any
+
 import httpx2
 import model_hub
 import pytest
+import small_study
 from model_hub import BASE
 
+from annotator.check import check
+from annotator.errors import ServiceUnavailableError
+from annotator.workspace import Workspace
 from models.embeddings import embed
 from models.errors import CannotFitError, UnreachableError
 from models.pretrained import open_base, refuse_unreachable
@@ -61,6 +68,29 @@ def test_what_is_here_needs_no_hub() -> None:
     with model_hub.answering(model_hub.away) as asked:
         refuse_unreachable("embedded:encoder")
     assert not asked
+
+
+@pytest.mark.parametrize(
+    "machine",
+    [
+        {"name": "m", "kind": "transformers", "model": BASE},
+        {
+            "name": "m",
+            "kind": "lexicon",
+            "thresholds": {"left": -1, "neither": 0, "right": 0.1},
+            "translate": {"model": BASE},
+        },
+    ],
+)
+def test_a_silent_hub_does_not_keep_a_look_at_a_machine_waiting(
+    tmp_path: Path, machine: dict[str, Any]
+) -> None:
+    workspace = Workspace.open(small_study.write(tmp_path, machine=[machine]))
+    with model_hub.answering(model_hub.away) as asked:
+        found = {each.what: each for each in check(workspace)}["machine annotator m"]
+    assert isinstance(found.error, ServiceUnavailableError)
+    assert f"cannot load the model '{BASE}' now" in found.detail
+    assert asked == ["GET"]
 
 
 def embed_one(base: str) -> object:
