@@ -53,16 +53,29 @@ def test_a_command_says_the_same_in_the_list_and_by_itself(capsys: pytest.Captur
 _SLOW = {"matplotlib", "pandas", "pyarrow", "scipy", "sklearn", "torch", "transformers"}
 
 
-@pytest.mark.parametrize("option", ["--version", "--help"])
-def test_version_and_help_import_nothing_slow(option: str) -> None:
+def modules_of(*arguments: object) -> set[str]:
+    """What a command imports."""
     program = (
         "import atexit, sys; sys.argv[0] = 'annotator'; atexit.register(lambda: print(*sys.modules)); "
         "from annotator.cli import main; main()"
     )
-    done = subprocess.run([sys.executable, "-c", program, option], capture_output=True, text=True, check=True)
-    modules = set(done.stdout.split())
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    modules = set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
     assert "annotator.cli" in modules
-    assert not modules & _SLOW
+    return modules
+
+
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_version_and_help_import_nothing_slow(option: str) -> None:
+    assert not modules_of(option) & _SLOW
+
+
+def test_a_look_at_a_study_imports_only_what_reads_tables(tmp_path: Path) -> None:
+    path = small_study.write(tmp_path, design={"rounds": 1, "budget": 20})
+    small_study.run_to_the_end(path)
+    modules = modules_of("status", path)
+    assert "pandas" in modules
+    assert not modules & {"matplotlib", "openai", "scipy.stats", "sklearn", "torch", "transformers"}
 
 
 @pytest.mark.parametrize(
