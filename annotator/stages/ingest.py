@@ -31,7 +31,7 @@ def ingest(workspace: Workspace) -> str:
         row_group_size=ROW_GROUP,
     )
     dropped = f", {table.n_dropped:,} rows left out for an empty text" if table.n_dropped else ""
-    needed = f". Needed before people can code: {lacking}" if lacking else ""
+    needed = f". Needed before people can code: {lacking.message}. {lacking.hint}" if lacking else ""
     return f"{len(table.units):,} units read{dropped}{needed}"
 
 
