@@ -15,8 +15,11 @@ BASE = "nobody/nothing"
 
 
 @contextmanager
-def answering(answer: Answer) -> Iterator[list[str]]:
-    """The methods of all requests, each answered by ``answer``. Waits between tries are left out."""
+def answering(answer: Answer, *, offline: bool = False) -> Iterator[list[str]]:
+    """The methods of all requests, each answered by ``answer``. Waits between tries are left out.
+
+    ``offline`` stands for ``HF_HUB_OFFLINE``, whatever it is here.
+    """
     asked: list[str] = []
 
     def respond(request: httpx2.Request) -> httpx2.Response:
@@ -29,6 +32,7 @@ def answering(answer: Answer) -> Iterator[list[str]]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(time, "sleep", lambda _: None)
+        patch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", offline)
         huggingface_hub.set_client_factory(client)
         try:
             yield asked
