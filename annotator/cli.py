@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 import typer
 
 from annotator import __version__
-from annotator.cli_lazy import DeferredGroup
+from annotator.commands.lazy import DeferredGroup
 from annotator.errors import AnnotatorError
 
 
@@ -14,27 +14,27 @@ class Commands(DeferredGroup):
     """Every command, in the order of the help."""
 
     places: ClassVar = {
-        "init": "annotator.cli_init:init",
-        "check": "annotator.cli_check:check",
-        "up": "annotator.cli_services:up",
-        "down": "annotator.cli_services:down",
-        "deploy": "annotator.cli_services:deploy",
-        "advance": "annotator.cli_advance:advance",
-        "run": "annotator.cli_advance:run",
-        "status": "annotator.cli_status:status",
-        "report": "annotator.cli_report:report",
-        "adopt": "annotator.cli_adopt:adopt",
-        "label": "annotator.cli_label:label",
-        "cache": "annotator.cli_cache:cache",
-        "plan": "annotator.cli_plan:plan",
-        "prompts": "annotator.cli_prompts:prompts",
-        "simulate": "annotator.cli_simulate:simulate",
-        "estimate": "annotator.cli_estimate:estimate",
-        "export": "annotator.cli_export:export_study",
-        "train": "annotator.cli_classifiers:train",
-        "evaluate": "annotator.cli_classifiers:evaluate",
-        "predict": "annotator.cli_classifiers:predict",
-        "listen": "annotator.cli_listen:listen",
+        "init": "annotator.commands.init:init",
+        "check": "annotator.commands.check:check",
+        "up": "annotator.commands.services:up",
+        "down": "annotator.commands.services:down",
+        "deploy": "annotator.commands.services:deploy",
+        "advance": "annotator.commands.advance:advance",
+        "run": "annotator.commands.advance:run",
+        "status": "annotator.commands.status:status",
+        "report": "annotator.commands.report:report",
+        "adopt": "annotator.commands.adopt:adopt",
+        "label": "annotator.commands.label:label",
+        "cache": "annotator.commands.cache:cache",
+        "plan": "annotator.commands.plan:plan",
+        "prompts": "annotator.commands.prompts:prompts",
+        "simulate": "annotator.commands.simulate:simulate",
+        "estimate": "annotator.commands.estimate:estimate",
+        "export": "annotator.commands.export:export_study",
+        "train": "annotator.commands.classifiers:train",
+        "evaluate": "annotator.commands.classifiers:evaluate",
+        "predict": "annotator.commands.classifiers:predict",
+        "listen": "annotator.commands.listen:listen",
     }
 
 

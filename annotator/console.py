@@ -83,7 +83,7 @@ def show_frame(frame: pd.DataFrame, title: str) -> None:
 
 
 def _cell(value: object) -> str:
-    if value is None or (isinstance(value, float) and pd.isna(value)):
+    if value is None or value is pd.NA or (isinstance(value, float) and pd.isna(value)):
         return ""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 

@@ -1,6 +1,8 @@
 """What the Prefect page shows of a study: tables, progress, links. Nothing here is a source of truth."""
 
+import math
 import re
+import time
 from collections.abc import Sequence
 from typing import cast
 from uuid import UUID
@@ -20,6 +22,8 @@ from annotator.state import Step
 from annotator.status import adjudication_address, coding_address, latest_estimates, machines, status
 from annotator.workspace import REPORT, Workspace, ledger, tasks
 
+CHANGE_EVERY = 2.0  # seconds between two changes of a bar
+
 
 def key(workspace: Workspace, what: str) -> str:
     """An artifact key: lower case letters, digits and dashes."""
@@ -36,21 +40,25 @@ def prediction_progress(workspace: Workspace, parts: Sequence[int]) -> Progress:
     return _bar(key(workspace, "predicting"), f"Parts predicted, from {parts[0]} on")
 
 
-def retraining_progress(workspace: Workspace, step: Step) -> Progress:
-    """A bar that follows the training of a round's classifier."""
-    return _bar(
-        key(workspace, f"retraining-round-{step.round_number}"), f"Retraining after round {step.round_number}"
-    )
+def step_progress(workspace: Workspace, step: Step) -> Progress:
+    """A bar that follows a long step of a round; there is none for a step that tells of no progress."""
+    return _bar(key(workspace, f"{step.stage}-round-{step.round_number}"), str(step))
 
 
 def _bar(artifact_key: str, description: str) -> Progress:
-    created = create_progress_artifact(progress=0.0, key=artifact_key, description=description)
-    artifact = cast("UUID", created)
+    """Made when there is something to show, and changed every few seconds: each change is a request."""
+    bar: UUID | None = None
+    changed = -math.inf
 
     def show(done: int, total: int, what: str) -> None:
-        update_progress_artifact(
-            artifact, progress=100.0 * done / total, description=f"{what}: {done} of {total}"
-        )
+        nonlocal bar, changed
+        if bar is None:
+            created = create_progress_artifact(progress=0.0, key=artifact_key, description=description)
+            bar = cast("UUID", created)
+        if time.monotonic() - changed < CHANGE_EVERY and done < total:
+            return
+        changed = time.monotonic()
+        update_progress_artifact(bar, progress=100.0 * done / total, description=f"{what}: {done} of {total}")
 
     return show
 

@@ -4,27 +4,13 @@ Triggered by `advance` when it is due, or by hand from its deployment. Needs the
 model of a classifier that has one.
 """
 
-from pathlib import Path
+from prefect import flow
 
-from prefect import flow, task
-from prefect.logging import get_run_logger
-
-from annotator.advance import perform
-from annotator.state import Step
 from annotator.workspace import Workspace
 from flows import artifacts
-from flows.parameters import RETRIED, StudyFile
+from flows.parameters import StudyFile
 from flows.run_names import by_study
-from flows.stage import due_step
-
-
-@task(task_run_name="{step}", **RETRIED)
-def retrain_task(study: Path, step: Step) -> str:
-    """Train and compare; tried again, it goes on where it was."""
-    workspace = Workspace.open(study)
-    message = perform(workspace, step, artifacts.retraining_progress(workspace, step))
-    get_run_logger().info(message)
-    return message
+from flows.stage import do_step, due_step
 
 
 @flow(name="retrain", flow_run_name=by_study)
@@ -39,6 +25,6 @@ def retrain(study: StudyFile) -> str:
         step = due_step(workspace, "retrain")
         if step is None:
             return "not due"
-        message = retrain_task(study, step)
+        message = do_step(study, step)
         artifacts.classifiers(workspace)
     return message

@@ -8,6 +8,7 @@ from prefect.logging import get_run_logger
 from annotator.advance import perform
 from annotator.state import StageName, Step, next_step
 from annotator.workspace import Workspace
+from flows import artifacts
 from flows.keys import secret_blocks
 from flows.parameters import RETRIED
 
@@ -15,8 +16,9 @@ from flows.parameters import RETRIED
 @task(task_run_name="{step}", **RETRIED)
 def do_step(study: Path, step: Step) -> str:
     """Do one step of the study; an error that says it may pass is tried again."""
+    workspace = Workspace.open(study)
     with secret_blocks():
-        message = perform(Workspace.open(study), step)
+        message = perform(workspace, step, artifacts.step_progress(workspace, step))
     get_run_logger().info(message)
     return message
 

@@ -32,7 +32,8 @@ def days(answers: pd.DataFrame) -> pd.DataFrame:
         numbers, counts = np.unique(np.floor((seconds - offset) / DAY), return_counts=True)
         begins = pd.to_datetime(numbers * DAY + offset, unit="s", utc=True).round("min")
         rows += list(zip([coder] * len(numbers), begins, counts.tolist(), strict=True))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    found = pd.DataFrame(rows, columns=list(COLUMNS))
+    return found.astype({"begin": "datetime64[us, UTC]", "n_coded": "int64"})
 
 
 def begin_of_day(seconds: FloatArray) -> float:

@@ -133,6 +133,14 @@ class LabelStudio:
         there = {row["data"]["unit_id"] for row in self._tasks_of(round_number)}
         return [unit for unit in tasks["unit_id"] if unit not in there]
 
+    def close(self, tasks: pd.DataFrame) -> None:
+        """Offer these tasks to nobody any more. Raises ServiceError.
+
+        They count as finished; a page that shows one already can still submit.
+        """
+        for task_id in tasks["task_id"]:
+            self._change(int(task_id), {"is_labeled": True})
+
     def collect(self, tasks: pd.DataFrame, since: pd.Timestamp | None = None) -> pd.DataFrame:
         """All codes of these units, one row a coder and unit. Raises ServiceError.
 
@@ -147,11 +155,12 @@ class LabelStudio:
         changed = [] if since is None else changed_since(since)
         first = int(tasks["task_id"].min())
         rows = [
-            row
+            {**row, "data": {"unit_id": row["data"]["unit_id"]}}  # an image is large
             for row in self._listing.tasks(changed, _CODE_FIELDS, after=first - 1, fields="all")
             if row["data"].get("unit_id") in wanted
         ]
-        self._correct(rows, dict(zip(tasks["task_id"], tasks["overlap"], strict=True)))
+        waiting = tasks[tasks["overlap"] > 0]
+        self._correct(rows, dict(zip(waiting["task_id"], waiting["overlap"], strict=True)))
         pairs = [(row["data"]["unit_id"], annotation) for row in rows for annotation in row["annotations"]]
         coders = self._coders() if pairs else {}
         return codes_frame(codes_of(pairs, coders, self._form.codebook))
@@ -186,7 +195,7 @@ class LabelStudio:
             self._form.material.refuse_other_page(page)
 
     def _import(self, round_number: int, tasks: Sequence[Task]) -> list[dict[str, Any]]:
-        """Import in one call; the new tasks as a listing would show them."""
+        """Import in one call; the new tasks as a listing would show them, but for texts and images."""
         data = [
             {
                 **self._form.material.fields(task),
@@ -208,11 +217,11 @@ class LabelStudio:
         return [
             {
                 "id": task_id,
-                "data": fields,
+                "data": {"unit_id": task.unit_id, **_given(task)},
                 "overlap": overlap,
                 "total_annotations": 0,
             }
-            for task_id, fields in zip(answer["task_ids"], data, strict=True)
+            for task_id, task in zip(answer["task_ids"], tasks, strict=True)
         ]
 
     def _one_each(self, rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:

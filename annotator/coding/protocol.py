@@ -56,10 +56,15 @@ class CodingService(Protocol):
         """The units of ``send`` whose task is gone, by hand or accident; sending again makes it anew."""
         ...
 
+    def close(self, tasks: pd.DataFrame) -> None:
+        """Offer these tasks of ``send`` to nobody any more; what is said all the same can be collected."""
+        ...
+
     def collect(self, tasks: pd.DataFrame, since: pd.Timestamp | None = None) -> pd.DataFrame:
         """Everything coded so far in the tasks of ``send``, in the columns of ``schema.CODES``.
 
-        With ``since``, units that have not changed from then on may be left out.
+        An ``overlap`` of 0 says that a task waits for nobody any more: it is not offered again. With
+        ``since``, units that have not changed from then on may be left out.
 
         One row a coder and unit: the coder's latest. A skipped unit has ``skipped`` set and no label. An
         answer that is not one code of the codebook has no label either: it is no code, and the unit still

@@ -50,6 +50,10 @@ class ReplayCoding:
         del round_number, tasks
         return []
 
+    def close(self, tasks: pd.DataFrame) -> None:
+        """Nobody is offered anything."""
+        del tasks
+
     def describe(self) -> str:
         """The service in a few words."""
         return f"codes on record for {len(self._codes)} units"
@@ -94,7 +98,7 @@ class ReplayCoding:
             }
             for unit_id, task_id, overlap in tasks[["unit_id", "task_id", "overlap"]].itertuples(index=False)
             for place, coder in enumerate(self._coders)
-            if place < overlap
+            if place < max(overlap, 1)
         )
 
     def _code(self, unit_id: str, coder: str) -> str:

@@ -24,8 +24,8 @@ def stints(answers: pd.DataFrame, pause: pd.Timedelta = PAUSE) -> pd.DataFrame:
     [4.5, 1.8]
     """
     parts = [_of_one(str(coder), mine, pause) for coder, mine in answers.groupby("coder")]
-    nothing = pd.DataFrame(columns=list(COLUMNS))
-    return pd.concat(parts, ignore_index=True) if parts else nothing
+    found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
+    return found.astype({"begin": "datetime64[us, UTC]", "end": "datetime64[us, UTC]", "minutes": "float64"})
 
 
 def _of_one(coder: str, answers: pd.DataFrame, pause: pd.Timedelta) -> pd.DataFrame:

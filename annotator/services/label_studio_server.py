@@ -10,6 +10,7 @@ import httpx
 
 from annotator.errors import ServiceError
 from annotator.services.folder import Credentials, ProcessRecord, ServicesFolder
+from annotator.services.health import says_up
 from annotator.services.label_studio_database import database
 from annotator.services.label_studio_network import network
 from annotator.services.ports import LOOPBACK
@@ -65,16 +66,7 @@ class LabelStudioServer:
 
     def is_healthy(self, record: ProcessRecord) -> bool:
         """``/health`` says UP."""
-        return is_healthy(record)
-
-
-def is_healthy(record: ProcessRecord) -> bool:
-    """Whether the Label Studio on the recorded port says that it is up."""
-    try:
-        answer = httpx.get(f"http://{LOOPBACK}:{record.port}/health", timeout=10, trust_env=False)
-        return answer.status_code == httpx.codes.OK and answer.json().get("status") == "UP"
-    except (httpx.HTTPError, ValueError):
-        return False
+        return says_up(record)
 
 
 def find_executable(root: Path) -> Path:

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from annotator.services import label_studio_server, prefect_server, processes, webhook_receiver
+from annotator.services import prefect_server, processes
 from annotator.services.folder import Record, ServicesFolder
+from annotator.services.health import says_up
 from annotator.services.ports import LOOPBACK
 from annotator.services.server import LABEL_STUDIO, PREFECT, PREFECT_WORKER, TITLES, WEBHOOK_RECEIVER
 
@@ -40,12 +41,10 @@ def _ask(name: str, record: Record, folder: ServicesFolder) -> ServiceStatus:
 
 def _is_healthy(name: str, record: Record) -> bool:
     process = record.processes[name]
-    if name == LABEL_STUDIO:
-        return label_studio_server.is_healthy(process)
+    if name in {LABEL_STUDIO, WEBHOOK_RECEIVER}:
+        return says_up(process)
     if name == PREFECT:
         return prefect_server.server_is_healthy(process)
-    if name == WEBHOOK_RECEIVER:
-        return webhook_receiver.is_healthy(process)
     assert name == PREFECT_WORKER
     server = record.processes.get(PREFECT)
     return server is not None and prefect_server.worker_is_healthy(prefect_server.api_url(server), process)

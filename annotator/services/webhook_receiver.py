@@ -5,9 +5,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from annotator.services.folder import ENVIRONMENT_VARIABLE, WEBHOOK_ADDRESS, ProcessRecord, ServicesFolder
+from annotator.services.health import says_up
 from annotator.services.ports import LOOPBACK
 from annotator.services.server import WEBHOOK_RECEIVER, minimal_environment
 
@@ -42,16 +41,7 @@ class WebhookReceiver:
 
     def is_healthy(self, record: ProcessRecord) -> bool:
         """``/health`` says UP."""
-        return is_healthy(record)
-
-
-def is_healthy(record: ProcessRecord) -> bool:
-    """Whether the receiver on the recorded port says that it is up."""
-    try:
-        answer = httpx.get(f"http://{LOOPBACK}:{record.port}/health", timeout=10, trust_env=False)
-        return answer.status_code == httpx.codes.OK and answer.json().get("status") == "UP"
-    except (httpx.HTTPError, ValueError):
-        return False
+        return says_up(record)
 
 
 def has_address() -> bool:

@@ -61,6 +61,8 @@ def give_up_adjudication(workspace: Workspace, round_number: int) -> str:
     said = stored_adjudications(workspace, round_number)
     skipped = set(said.loc[said["skipped"].astype(bool), "unit_id"])
     reasons = ["skipped" if unit in skipped else "not adjudicated yet" for unit in units]
+    sent = sent_disagreements(workspace, round_number)
+    build_adjudication(workspace).close(sent[sent["unit_id"].isin(units)])
     rows = pd.DataFrame({"unit_id": units, "reason": reasons})
     workspace.write(unadjudicated(round_number), rows, schema.UNADJUDICATED, round=round_number)
     return f"{len(units)} disagreements were given up: the rule for gold settles them"

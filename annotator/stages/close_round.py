@@ -13,7 +13,7 @@ from annotator.sampling.rounds import predict_round
 from annotator.seeds import generator
 from annotator.stages.collect import outstanding, stored_codes
 from annotator.stages.disagreement import decided, undecided
-from annotator.stages.give_up import leave_out, uncodable
+from annotator.stages.give_up import leave_out, uncodable, without_label
 from annotator.workspace import Workspace, gold, posteriors, predictions, tasks
 
 
@@ -33,7 +33,7 @@ def close_round(workspace: Workspace, round_number: int) -> str:
         raise AnnotatorError(f"round {round_number} cannot be closed: coders disagree and nobody adjudicated")
     declined = uncodable(workspace, round_number)
     if set(declined["unit_id"]) - evidence.given_up(workspace, round_number):
-        leave_out(workspace, round_number, declined)
+        leave_out(workspace, round_number, without_label(workspace, round_number, declined))
     sent = workspace.store.read_frame(tasks(round_number)).sort_values("unit_id")
     earlier = [stored_codes(workspace, number) for number in range(1, round_number)]
     labels, behind = gold_rule.apply(

@@ -43,8 +43,9 @@ def collect_changes(workspace: Workspace, round_number: int, service: CodingServ
     round's own codes are, the next look begins where this one did.
     """
     sent, closed = workspace.store.read_frame(tasks(round_number)), range(1, round_number)
-    earlier = [workspace.store.read_frame(tasks(number)) for number in closed]
-    found = service.collect(pd.concat([*earlier, sent]), _since(workspace, round_number))
+    waiting = sent.assign(overlap=0) if workspace.store.exists(nonresponse(round_number)) else sent
+    earlier = [workspace.store.read_frame(tasks(number)).assign(overlap=0) for number in closed]
+    found = service.collect(pd.concat([*earlier, waiting]), _since(workspace, round_number))
     is_late = ~found["unit_id"].isin(sent["unit_id"])
     late.keep(workspace, closed, found[is_late])
     return _add(workspace, round_number, found[~is_late])

@@ -4,6 +4,7 @@ import pandas as pd
 
 from annotator import schema
 from annotator.coding import gold
+from annotator.coding.build import build
 from annotator.errors import StudyError
 from annotator.stages.collect import outstanding, stored_codes
 from annotator.stages.disagreement import decided
@@ -13,9 +14,10 @@ ALL_STRATA = -1
 
 
 def give_up(workspace: Workspace, round_number: int) -> str:
-    """On demand only: stop waiting for codes that will not come (`leave_out`).
+    """On demand only: stop waiting for codes that will not come (`without_label`).
 
-    A unit with fewer coders than it was to have keeps the codes it has.
+    A unit with fewer coders than it was to have keeps the codes it has. Coders are offered none of these any
+    more: that is done first, for after a crash in between the same can be asked for again.
 
     Raises StudyError when nothing is outstanding, or no unit of the round was coded at all.
     """
@@ -25,8 +27,11 @@ def give_up(workspace: Workspace, round_number: int) -> str:
     lacking = waiting.loc[waiting["have"] == 0, ["unit_id", "reason"]]
     declined = uncodable(workspace, round_number)
     told = declined[~declined["unit_id"].isin(lacking["unit_id"])]
-    n_sent = leave_out(workspace, round_number, pd.concat([lacking, told], ignore_index=True))
-    return f"{len(lacking)} of {n_sent} units were given up: their codes are no longer waited for"
+    left_out = without_label(workspace, round_number, pd.concat([lacking, told], ignore_index=True))
+    sent = workspace.store.read_frame(tasks(round_number))
+    build(workspace).close(sent[sent["unit_id"].isin(waiting["unit_id"])])
+    leave_out(workspace, round_number, left_out)
+    return f"{len(lacking)} of {len(sent)} units were given up: their codes are no longer waited for"
 
 
 def uncodable(workspace: Workspace, round_number: int) -> pd.DataFrame:
@@ -48,15 +53,14 @@ def _left_out(workspace: Workspace, round_number: int) -> pd.DataFrame:
     return pd.DataFrame(columns=["unit_id", "reason"])
 
 
-def leave_out(workspace: Workspace, round_number: int, lacking: pd.DataFrame) -> int:
-    """Write ``nonresponse.parquet``: the units without a label, and the response rate of their strata.
+def without_label(workspace: Workspace, round_number: int, lacking: pd.DataFrame) -> pd.DataFrame:
+    """The rows of ``nonresponse.parquet``: the units without a label, and the response rate of their strata.
 
     Inclusion probabilities then count times the response rate of the stratum, as if who gets a label were
     left to chance within it, and every estimate from then on carries the flag ``nonresponse_adjusted``. Where
     a stratum has no label at all, one rate serves for the whole round.
 
-    ``lacking`` has ``unit_id, reason``. Returns how many units were drawn. Raises StudyError if none of them
-    has a label.
+    ``lacking`` has ``unit_id, reason``. Raises StudyError if no unit of the round has a label.
     """
     sent = workspace.store.read_frame(tasks(round_number))["unit_id"]
     if len(lacking) == len(sent):
@@ -78,5 +82,9 @@ def leave_out(workspace: Workspace, round_number: int, lacking: pd.DataFrame) ->
     left_out["response_rate"] = left_out["stratum"].map(rate)
     if (left_out["response_rate"] == 0).any():
         left_out["stratum"], left_out["response_rate"] = ALL_STRATA, float(coded.mean())
-    workspace.write(nonresponse(round_number), left_out, schema.NONRESPONSE, round=round_number)
-    return len(sent)
+    return left_out
+
+
+def leave_out(workspace: Workspace, round_number: int, rows: pd.DataFrame) -> None:
+    """Write ``nonresponse.parquet``: ``rows`` of `without_label` are waited for no longer."""
+    workspace.write(nonresponse(round_number), rows, schema.NONRESPONSE, round=round_number)

@@ -253,7 +253,8 @@ def test_flows_of_a_deployment_run_the_loop_on_the_worker(tmp_path: Path, servic
         "flows-study-coding-round-1",
         "flows-study-estimates",
         "flows-study-report",
-        "flows-study-retraining-round-1",
+        "flows-study-retrain-round-1",
+        "flows-study-send-round-1",
         "flows-study-classifiers",
     }
 

@@ -146,7 +146,8 @@ def test_a_killed_worker_costs_nothing_but_time(
         n_asked = len(endpoint.requests)
     assert killed
     assert next_step(Workspace.open(path)).stage != "label"
-    assert 2 * N_UNITS <= n_asked <= 2 * N_UNITS + 16  # what was under way when the worker died
+    # A worker has four units in hand for each of its eight connections; those it had are asked again.
+    assert 2 * N_UNITS <= n_asked <= 2 * N_UNITS + 32
     tables = machine_tables(path)
     assert tables == sequential
 

@@ -13,9 +13,10 @@ import small_study
 from annotator.advance import advance
 from annotator.codebook import Code, Codebook
 from annotator.coding.accounts import Account, ensure_account
+from annotator.coding.build import build
 from annotator.coding.form import Form
 from annotator.coding.label_studio import LabelStudio
-from annotator.coding.label_studio_client import Client, TokenAuth
+from annotator.coding.label_studio_client import Client, NotFoundError, TokenAuth
 from annotator.coding.labeling_config import chosen
 from annotator.coding.protocol import Task
 from annotator.coding.simulated import SimulatedCoder
@@ -233,3 +234,36 @@ def test_a_code_changed_after_the_close_is_kept_and_gold_stays(
         [account.email, "right", annotations[3]]
     ]
     assert workspace.store.read_bytes(gold(1)) == settled
+
+
+def test_texts_given_up_are_offered_to_nobody_and_what_comes_all_the_same_is_kept(
+    tmp_path: Path, label_studio: Services, account: Account
+) -> None:
+    path = small_study.write(
+        tmp_path,
+        coding={"kind": "label_studio", "overlap": 0.5},
+        design={"rounds": 2, "budget": 20},
+        name="given-up",
+    )
+    while not advance(Workspace.open(path)).is_last:
+        pass
+    workspace = Workspace.open(path)
+    sent = workspace.store.read_frame(tasks(1))
+    once, twice = sent[sent["overlap"] == 1], sent[sent["overlap"] == 2]
+    for task_id in (*once["task_id"][:3], *twice["task_id"][:3]):
+        answer(account, task_id, "left")
+    advance(workspace)  # what is given up later was looked at before
+    assert "given up" in advance(workspace, force=True).message
+    service = build(workspace)
+    assert isinstance(service, LabelStudio)
+    with pytest.raises(NotFoundError):
+        account.client.get(f"/api/projects/{service.project_id}/next")
+    while next_step(Workspace.open(path)) != Step("collect", 2):
+        advance(Workspace.open(path))
+    answer(account, once["task_id"].iloc[4], "right")  # on a page that was open all the while
+    new = set(workspace.store.read_frame(tasks(2))["task_id"])
+    for _ in range(2):
+        advance(workspace)
+        assert account.client.get(f"/api/projects/{service.project_id}/next")["id"] in new
+    late = workspace.store.read_frame(late_codes(1))
+    assert late[["unit_id", "label"]].to_numpy().tolist() == [[once["unit_id"].iloc[4], "right"]]

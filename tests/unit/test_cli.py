@@ -12,7 +12,7 @@ import small_study
 from typer.main import get_command
 
 from annotator import cli, templates
-from annotator.cli_lazy import Deferred
+from annotator.commands.lazy import Deferred
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:

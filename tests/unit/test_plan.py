@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from annotator import schema
 from annotator.advance import advance
-from annotator.cli_plan import costs_table
-from annotator.cli_plan import plan as plan_command
+from annotator.commands.plan import costs_table
+from annotator.commands.plan import plan as plan_command
 from annotator.errors import AnnotatorError, StudyError
 from annotator.labeling.protocol import MachineLabel, to_table
 from annotator.plan.budgets import Stand, choose, round_sizes

@@ -157,6 +157,16 @@ def test_without_wishes_nobody_is_warned_of(tmp_path: Path) -> None:
     assert "days_over" not in out
 
 
+@pytest.mark.parametrize("n_skipped", [0, 3])
+def test_before_anybody_has_coded_nobody_is_warned_of(tmp_path: Path, n_skipped: int) -> None:
+    rows = worked("2026-03-05 10:00", 3).head(n_skipped).assign(skipped=True)
+    workspace = Workspace.open(written(tmp_path, rows, daily_limit=1, break_after=1))
+    assert warnings(workspace, NOW) == []
+    found = workload(workspace, NOW)
+    assert found[["today", "most_a_day", "days_over"]].to_numpy().tolist() == [[0, 0, 0]] * bool(n_skipped)
+    assert with_warnings(workspace, "0 of 3 units coded") == "0 of 3 units coded"
+
+
 def test_replayed_codes_are_nobodys_work(tmp_path: Path) -> None:
     workspace = small_study.run_to_the_end(small_study.write(tmp_path))
     assert status(workspace).workload.empty

@@ -10,7 +10,7 @@ import typer
 
 from annotator import console
 from annotator.classifiers.section import Kind, Model
-from annotator.cli_arguments import Json, StudyPath
+from annotator.commands.arguments import Json, StudyPath
 from annotator.errors import StudyError
 from annotator.workspace import Workspace
 

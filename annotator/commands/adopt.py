@@ -9,7 +9,7 @@ import pandas as pd
 from annotator import console, corpus
 from annotator.adoption import stored
 from annotator.adoption.adopting import adopted
-from annotator.cli_arguments import Json, StudyPath
+from annotator.commands.arguments import Json, StudyPath
 from annotator.errors import StudyError
 from annotator.stages.adopt import due
 from annotator.workspace import CORPUS, Workspace

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from annotator import console
-from annotator.cli_arguments import StudyPath
+from annotator.commands.arguments import StudyPath
 from annotator.export.formats import FORMATS, export
 from annotator.export.wanted import Wanted
 from annotator.workspace import Workspace

@@ -9,7 +9,7 @@ import pandas as pd
 import typer
 
 from annotator import console
-from annotator.cli_arguments import Json, StudyPath
+from annotator.commands.arguments import Json, StudyPath
 from annotator.errors import StudyError
 from annotator.machines import Machine
 from annotator.plan.labelling import LabellingCost, labelling_costs

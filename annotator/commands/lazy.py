@@ -43,7 +43,7 @@ class DeferredGroup(TyperGroup):
 def description(place: str) -> str:
     """The docstring of a function, read off the source: nothing is imported.
 
-    >>> description("annotator.cli_lazy:description").split(",")[0]
+    >>> description("annotator.commands.lazy:description").split(",")[0]
     'The docstring of a function'
     """
     module, _, function = place.partition(":")

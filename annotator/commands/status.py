@@ -2,9 +2,11 @@
 
 import json
 
+import pandas as pd
+
 from annotator import console
-from annotator.cli_arguments import Json, StudyPath
-from annotator.status import RoundStatus
+from annotator.commands.arguments import Json, StudyPath
+from annotator.status import RoundStatus, Status
 from annotator.status import status as study_status
 from annotator.workspace import Workspace
 
@@ -38,8 +40,7 @@ def status(study: StudyPath, as_json: Json = False) -> None:
         console.out.print("warning: ", style="bold yellow", end="")
         console.out.print(warning, markup=False, soft_wrap=True)
     tables = (
-        (found.coders, "Coders"),
-        (found.workload.dropna(axis="columns", how="all"), "Coders: texts a day, minutes without a break"),
+        (_coders(found), "Coders (longest stint: minutes without a break)"),
         (found.machines, "Machine annotators"),
         (found.models, "Classifiers, trained after each round"),
     )
@@ -47,6 +48,14 @@ def status(study: StudyPath, as_json: Json = False) -> None:
         if not frame.empty:
             console.show_frame(frame, title)
     console.show_estimates(found.estimates)
+
+
+def _coders(found: Status) -> pd.DataFrame:
+    """What each coder did, and how much of it in a day and at a stretch."""
+    if found.workload.empty:
+        return found.coders
+    both = found.coders.merge(found.workload, on="coder", how="outer").convert_dtypes()
+    return both.dropna(axis="columns", how="all")
 
 
 def _show_round(each: RoundStatus) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from annotator import console, services
-from annotator.cli_arguments import StudyPath
+from annotator.commands.arguments import StudyPath
 from annotator.deploy import deploy as deploy_study
 from annotator.workspace import Workspace
 

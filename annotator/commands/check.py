@@ -6,7 +6,7 @@ import typer
 
 from annotator import console
 from annotator.check import check as check_study
-from annotator.cli_arguments import Json, StudyPath
+from annotator.commands.arguments import Json, StudyPath
 from annotator.workspace import Workspace
 
 

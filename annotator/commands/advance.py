@@ -9,7 +9,7 @@ import typer
 from annotator import console
 from annotator.advance import WAITS_FOR, Outcome
 from annotator.advance import advance as advance_once
-from annotator.cli_arguments import Json, StudyPath
+from annotator.commands.arguments import Json, StudyPath
 from annotator.status import status as study_status
 from annotator.workspace import Workspace
 

@@ -8,7 +8,7 @@ import pandas as pd
 import typer
 
 from annotator import console
-from annotator.cli_arguments import Json, StudyPath, whole_numbers
+from annotator.commands.arguments import Json, StudyPath, whole_numbers
 from annotator.errors import StudyError
 from annotator.plan.adjudication import Adjudication
 from annotator.plan.costs import MachineCost

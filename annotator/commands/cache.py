@@ -11,7 +11,7 @@ import pandas as pd
 import typer
 
 from annotator import console
-from annotator.cli_arguments import Json, StudyPath
+from annotator.commands.arguments import Json, StudyPath
 from annotator.labeling.build import REPLIES
 from annotator.labeling.cache import Kept, ReplyCache
 from annotator.workspace import Workspace

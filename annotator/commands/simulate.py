@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from annotator import console
-from annotator.cli_arguments import Json, StudyPath, whole_numbers
+from annotator.commands.arguments import Json, StudyPath, whole_numbers
 from annotator.simulate.procedures import DEFAULT, PROCEDURES
 from annotator.simulate.study import Options, simulate_study
 from annotator.workspace import SIMULATION_FIGURE, Workspace

@@ -1,7 +1,7 @@
 """`annotator report`."""
 
 from annotator import console
-from annotator.cli_arguments import StudyPath
+from annotator.commands.arguments import StudyPath
 from annotator.errors import StudyError
 from annotator.stages.publish import write_report
 from annotator.state import n_closed_rounds

@@ -9,7 +9,7 @@ import typer
 
 from annotator import console, schema
 from annotator.ask import Request, ask
-from annotator.cli_arguments import Json, StudyPath
+from annotator.commands.arguments import Json, StudyPath
 from annotator.inference.methods import DEFAULT_METHODS, METHODS
 from annotator.workspace import Workspace
 

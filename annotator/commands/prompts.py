@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from annotator import console
-from annotator.cli_arguments import StudyPath
+from annotator.commands.arguments import StudyPath
 from annotator.labeling.preview import Shown, copy, preview
 from annotator.workspace import Workspace
 

@@ -1,0 +1,1 @@
+"""The commands of `annotator`, a file each; `annotator.cli` names them."""
