@@ -13,8 +13,10 @@ from annotator.asked import refuse_unanswerable
 from annotator.coding.build import build as build_coding
 from annotator.coding.build import build_adjudication
 from annotator.coding.images import refuse_missing_images
-from annotator.errors import AnnotatorError, StudyError
+from annotator.errors import AnnotatorError, CorpusError, StudyError
 from annotator.labeling.build import build as build_machine
+from annotator.labeling.build import models
+from annotator.labeling.loading import refuse_silent_hub
 from annotator.machines import Machine
 from annotator.webhook.address import webhook
 from annotator.workspace import Workspace
@@ -37,7 +39,14 @@ def check(workspace: Workspace) -> Iterator[Finding]:
     yield Finding(
         "study file", f"{study.path} ({len(study.codebook.names)} codes, {study.design.rounds} rounds)"
     )
-    yield _look("corpus", lambda: _corpus(workspace))
+    whole = _look("corpus", lambda: _corpus(workspace))
+    yield whole
+    for finding in _beyond_the_corpus(workspace):
+        yield _once(finding, whole)
+
+
+def _beyond_the_corpus(workspace: Workspace) -> Iterator[Finding]:
+    study = workspace.study
     for machine in study.machine:
         yield _look(f"machine annotator {machine.name}", partial(_machine, workspace, machine))
     if study.model is not None:
@@ -61,8 +70,19 @@ def _look(what: str, look: Callable[[], str]) -> Finding:
         return Finding(what, error.message, error)
 
 
+def _once(finding: Finding, corpus_finding: Finding) -> Finding:
+    """The finding, but what is wrong with the corpus itself is said under the corpus alone."""
+    if finding.error is None or finding.detail != corpus_finding.detail:
+        return finding
+    error = CorpusError("not looked at: the corpus cannot be read")
+    return Finding(finding.what, error.message, error)
+
+
 def _machine(workspace: Workspace, machine: Machine) -> str:
-    return build_machine(workspace, machine).check()
+    annotator = build_machine(workspace, machine)
+    for model in models(workspace.study, machine):
+        refuse_silent_hub(model)
+    return annotator.check()
 
 
 def _classifier(workspace: Workspace) -> str:

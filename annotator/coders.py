@@ -124,6 +124,11 @@ class ReplayCoding(Section):
     adjudicator: Column | None = Field(None, description="what an adjudicator says where the two disagree")
     gold: Gold = Field(default_factory=Gold)
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the corpus that are replayed."""
+        return tuple(filter(None, (self.column, self.second, self.adjudicator)))
+
     @model_validator(mode="after")
     def _the_second_coder_codes(self) -> Self:
         if self.overlap.coders > 2:

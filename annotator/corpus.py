@@ -27,20 +27,21 @@ class CorpusTable:
     n_dropped: int
 
 
-def read(study: Study, extra: Sequence[str] = ()) -> CorpusTable:
+def read(study: Study, extra: Sequence[str] = (), needed: Sequence[str] = ()) -> CorpusTable:
     """The corpus in file order.
 
     Columns: ``unit_id, text, <covariates>, [cluster], [weight], [image], <extra>, content_hash``.
     Where the image is all there is, ``text`` is empty and the place of the image stands for the content.
     ``extra`` names further columns (machine labels or codes to replay), returned as text or numbers as
-    they stand. Unit ids are the id column's values as text, or a hash of the content. Raises CorpusError.
+    they stand; ``needed`` names columns that only have to be there. Unit ids are the id column's values as
+    text, or a hash of the content. Raises CorpusError.
     """
     section = study.corpus
-    images = [section.image] if section.image else []
-    text_like = {*section.text_columns, *([section.id] if section.id else []), *images, *extra}
+    ids, images = [[column] if column else [] for column in (section.id, section.image)]
+    text_like = {*section.text_columns, *ids, *images, *extra}
     roles = [column for column in (section.cluster, section.weight, *images) if column]
     carried = list(dict.fromkeys([*section.covariates, *roles, *extra]))
-    wanted = list(dict.fromkeys([*([section.id] if section.id else []), *section.text_columns, *carried]))
+    wanted = list(dict.fromkeys([*ids, *section.text_columns, *carried, *needed]))
     frames = [read_file(place, wanted, text_like, section.encoding) for place in _places(study)]
     rows = pd.concat(frames, ignore_index=True)
     text = _text(rows, section.text_columns)

@@ -28,6 +28,10 @@ class StudyError(AnnotatorError):
     """The study file is wrong, or no longer fits the study as it was started."""
 
 
+class NotKnownYetError(StudyError):
+    """An address or a token is not known yet; what comes before it is needed can be done without."""
+
+
 class CorpusError(AnnotatorError):
     """The corpus cannot be read as the study file says."""
 

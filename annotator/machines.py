@@ -155,6 +155,11 @@ class ReplayMachine(Section):
     label: Column
     confidence: Column | None = None
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the corpus that are replayed."""
+        return tuple(filter(None, (self.label, self.confidence)))
+
 
 Machine = Annotated[
     OpenAIMachine | TransformersMachine | LexiconMachine | ReplayMachine, Field(discriminator="kind")

@@ -29,6 +29,7 @@ SIMULATION_FIGURE = "simulation.svg"
 ADOPTED = 0  # the number under which codes from before the study are kept among the rounds
 SHARD_SIZE = 500  # units in one part of a machine annotator's labels: what a crash can cost to redo
 ROW_GROUP = 10 * SHARD_SIZE  # units of the corpus that are read together while machines label
+RESULTS_TOGETHER = 100_000  # units whose results are read together; they have many columns
 
 
 def shard(annotator: str, index: int) -> str:

@@ -2,14 +2,17 @@
 
 from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier
 
 from models.arrays import FloatArray, IntArray
 from models.base_rate import BaseRate
 from models.signals import Signals
 from models.threads import one_thread
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingClassifier
 
 MIN_GOLD = 300
 MANY_UNITS = 50_000
@@ -22,7 +25,7 @@ class Boosting:
     Columns in which no gold unit has a number are left out.
     """
 
-    trees: HistGradientBoostingClassifier
+    trees: "HistGradientBoostingClassifier"
     share: FloatArray
     kept: IntArray
 
@@ -46,6 +49,8 @@ def fit_boosting(
     fitting = weights > 0
     if np.unique(gold[fitting]).size < 2:
         return base
+    from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415 (slow to import)
+
     columns = _columns(signals.take(fitting))
     kept = np.flatnonzero(np.isfinite(columns).any(axis=0))
     trees = HistGradientBoostingClassifier(

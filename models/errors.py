@@ -7,3 +7,7 @@ class CannotFitError(ValueError):
 
 class CheckpointError(ValueError):
     """A checkpoint cannot be written, read, or does not belong here."""
+
+
+class UnreachableError(Exception):
+    """A server, such as a hub of models, does not answer now: nothing given is wrong, so no ValueError."""

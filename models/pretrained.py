@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import httpx2
 import torch
 from transformers import AutoConfig, AutoTokenizer
 from transformers.utils import logging as transformers_logging_module
 
-from models import embedded
+from models import embedded, hub
 from models.encoder_tokens import TextTokenizer
 from models.errors import CannotFitError
 
@@ -36,14 +37,16 @@ def chosen_device(name: str | None) -> torch.device:
 def open_base(base: str, load: Callable[[str], Loaded]) -> tuple[Loaded, Any]:
     """A model, by ``load`` from the base's place, and its tokenizer.
 
-    Raises CannotFitError, which names the base, if either cannot be loaded.
+    Raises CannotFitError, which names the base, if it cannot be loaded; UnreachableError if that may pass.
     """
     where = place(base)
     try:
         with quiet():
             tokenizer = AutoTokenizer.from_pretrained(where)
             loaded = load(where)
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, httpx2.TransportError) as error:
+        if hub.may_pass(error):
+            raise hub.unreachable(base, error) from error
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise CannotFitError(
             f"cannot load the base model {base!r}: {reason}. Name a folder with a model and its tokenizer, a "
@@ -55,7 +58,11 @@ def open_base(base: str, load: Callable[[str], Loaded]) -> tuple[Loaded, Any]:
 
 
 def refuse_unreachable(base: str) -> None:
-    """Raise CannotFitError, which names the base, if its configuration or tokenizer cannot be loaded."""
+    """Raise CannotFitError, which names the base, if its configuration or tokenizer cannot be loaded.
+
+    Raises UnreachableError, at once, if the hub that it is to come from does not answer.
+    """
+    hub.refuse_silent(place(base))
     open_base(base, AutoConfig.from_pretrained)
 
 

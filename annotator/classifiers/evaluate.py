@@ -17,6 +17,7 @@ from annotator.seeds import generator
 from annotator.state import n_closed_rounds
 from annotator.workspace import Workspace
 from models.cross_validation import CrossValidation, cross_validate, learning_curve
+from models.errors import UnreachableError
 from models.evaluation import RESAMPLES
 from models.evaluation import evaluate as with_intervals
 from models.score_table import score_table
@@ -120,14 +121,14 @@ def evaluate(workspace: Workspace, options: Options | None = None, progress: Pro
         progress(done, len(wanted), "evaluating")
         try:
             found.results[candidate.name] = _cross_validated(workspace, given, candidate, options, progress)
-        except ValueError as error:
+        except (ValueError, UnreachableError) as error:
             found.left_out[candidate.name] = str(error)
             continue
         if options.learning_curve and candidate.search is None and not candidate.asks:
             progress(done, len(wanted), "learning curves")
             try:
                 found.curves[candidate.name] = _curve(workspace, given, candidate, options)
-            except ValueError as error:
+            except (ValueError, UnreachableError) as error:
                 found.left_out[f"{candidate.name}, learning curve"] = str(error)
     progress(len(wanted), len(wanted), "evaluating")
     if not found.results:

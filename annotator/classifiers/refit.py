@@ -57,6 +57,8 @@ def refit(workspace: Workspace, model: Model, n_rounds: int, progress: Progress)
     ------
     CannotFitError
         The codes do not bear a fit, or the classifier's settings do not.
+    UnreachableError, ServiceUnavailableError
+        The base model cannot be had now.
     StudyError, ServiceError
         The checkpoint or the predictions cannot be written.
     """

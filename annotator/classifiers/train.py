@@ -12,7 +12,7 @@ from annotator.classifiers.coded_texts import coded_texts, label_map
 from annotator.classifiers.section import Model
 from annotator.classifiers.settings import settings_of
 from annotator.classifiers.tune import tuned
-from annotator.errors import StudyError
+from annotator.errors import ServiceUnavailableError, StudyError
 from annotator.progress import Progress, silent
 from annotator.seeds import generator
 from annotator.state import n_closed_rounds
@@ -22,7 +22,7 @@ from models.checkpoint import CARD, Card, read_card
 from models.classifier import Classifier
 from models.encoder import EncoderClassifier
 from models.encoder_config import EncoderConfig
-from models.errors import CannotFitError, CheckpointError
+from models.errors import CannotFitError, CheckpointError, UnreachableError
 from models.kinds import make
 from models.saving import save
 from models.tuning import Tuned
@@ -48,7 +48,8 @@ def train(
     goes on from its last whole epoch. With ``n_trials`` so many settings are tried in cross-validation, and
     the best are used.
 
-    Raises StudyError where there is nothing to learn from, or the examples or settings do not bear a fit.
+    Raises StudyError where there is nothing to learn from, or the examples or settings do not bear a fit;
+    ServiceUnavailableError where the base model cannot be had now.
     """
     model = model or workspace.study.model or Model()
     n_rounds, digest = n_closed_rounds(workspace), workspace.study.digest_of_model(model)
@@ -135,6 +136,8 @@ def explained() -> Iterator[None]:
         yield
     except (CannotFitError, CheckpointError) as error:
         raise StudyError(f"the classifier: {error}") from error
+    except UnreachableError as error:
+        raise ServiceUnavailableError(f"the classifier: {error}") from error
 
 
 def _draw_losses(workspace: Workspace, place: str, card: Card) -> None:

@@ -13,7 +13,7 @@ from annotator.coding.label_studio import LabelStudio
 from annotator.coding.material import Material
 from annotator.coding.protocol import CodingService
 from annotator.coding.replay import ADJUDICATOR, ReplayCoding
-from annotator.errors import StudyError
+from annotator.errors import NotKnownYetError, ServiceUnavailableError
 from annotator.labeling.images import Images
 from annotator.labeling.privacy import refuse_remote
 from annotator.progress import Progress, silent
@@ -84,12 +84,25 @@ def _form(study: Study, section: LabelStudioCoding) -> Form:
     )
 
 
+def still_lacking(study: Study) -> NotKnownYetError | ServiceUnavailableError | None:
+    """What is to be known before people can code, if it is not known yet; nothing is sent to anybody.
+
+    Raises StudyError for an address that `local_only` refuses: waiting does not help there.
+    """
+    if isinstance(study.coding, LabelStudioCoding):
+        try:
+            address_and_token(study, study.coding)
+        except (NotKnownYetError, ServiceUnavailableError) as error:
+            return error
+    return None
+
+
 def address_and_token(study: Study, section: LabelStudioCoding) -> tuple[str, str]:
-    """Where the study's Label Studio is and what opens it. Raises StudyError where one is not known."""
+    """Where the study's Label Studio is and what opens it. Raises NotKnownYetError where one is not known."""
     local = services.find(study.folder)
     url = section.url or (local.label_studio_url if local else None)
     if url is None:
-        raise StudyError(
+        raise NotKnownYetError(
             f"{study.path}: no Label Studio is known",
             hint="`annotator up` starts one on this machine; or set `coding.url` to yours.",
         )
@@ -100,7 +113,7 @@ def address_and_token(study: Study, section: LabelStudioCoding) -> tuple[str, st
     if token is None and local and is_local:
         token = local.credentials().token
     if token is None:
-        raise StudyError(
+        raise NotKnownYetError(
             f"no access token for the Label Studio at {url}",
             hint=f"Set {TOKEN_VARIABLE} to a token from Account & Settings in Label Studio.",
         )

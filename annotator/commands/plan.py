@@ -75,7 +75,7 @@ def _show(found: Plan) -> None:
     )
     for name, rows in found.frame().groupby("estimand", sort=False):
         console.show_frame(_by_budget(rows), str(name))
-    console.show_frame(_costs(found), "Still to be spent")
+    console.show_frame(costs_table(found), "Still to be spent")
     if found.coding.adjudication is not None:
         _say(_about_decisions(found.coding.adjudication))
     for machine in found.machines:
@@ -135,15 +135,16 @@ def _about_decisions(adjudication: Adjudication) -> str:
     )
 
 
-def _costs(found: Plan) -> pd.DataFrame:
+def costs_table(found: Plan) -> pd.DataFrame:
+    """One row a budget: what is still to be given, decided and paid."""
     costs = found.costs()
     coding = found.coding
     whose = "the coders' mean" if coding.from_coders else "assumed"
-    often = f"{coding.overlap:.0%} of units by {coding.coders} people"
+    often = f" ({coding.overlap:.0%} of units by {coding.coders} people)" if coding.overlap else ""
     minutes = f"hours at {coding.minutes_per_code:.2g} minutes ({whose})"
     columns = {
         "human codes": costs["budget"].map("{:,}".format),
-        f"codes to give ({often})": costs["codes_to_come"].map("{:,}".format),
+        f"codes to give{often}": costs["codes_to_come"].map("{:,}".format),
     }
     if coding.adjudication is not None:
         columns["decisions of an adjudicator"] = costs["decisions_to_come"].map("{:,.0f}".format)

@@ -8,9 +8,9 @@ import pyarrow.compute as pc
 
 from annotator.errors import StudyError
 from annotator.export.wanted import Wanted
-from annotator.workspace import CORPUS, ESTIMATES, LABELS, RELIABILITY, Workspace
+from annotator.workspace import CORPUS, ESTIMATES, LABELS, RELIABILITY, RESULTS_TOGETHER, Workspace
 
-SLICE = 100_000  # units in memory together
+SLICE = RESULTS_TOGETHER  # units in memory together
 
 
 def refuse_without_results(workspace: Workspace) -> None:

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from scipy import stats
+from scipy import special
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ def quantile(confidence_level: float, degrees_of_freedom: float = math.inf) -> f
     """
     upper = 0.5 + confidence_level / 2.0
     if math.isinf(degrees_of_freedom):
-        return float(stats.norm.ppf(upper))
-    return float(stats.t.ppf(upper, degrees_of_freedom))
+        return float(special.ndtri(upper))
+    return float(special.stdtrit(degrees_of_freedom, upper))
 
 
 def score_interval(

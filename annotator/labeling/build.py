@@ -70,6 +70,14 @@ def _translating(
     return TranslatingAnnotator(annotator, translator, None if isinstance(text, str) else text)
 
 
+def models(study: Study, machine: Machine) -> list[str]:
+    """Where the models are that the annotator of a section loads on this machine: folders, or hub ids."""
+    named = [machine.model] if isinstance(machine, TransformersMachine) else []
+    if not isinstance(machine, ReplayMachine) and machine.translate is not None:
+        named.append(machine.translate.model)
+    return [_model_path(study, model) for model in named]
+
+
 def _causal(study: Study, machine: TransformersMachine) -> TransformersAnnotator:
     own = prompts(study, machine)
     return TransformersAnnotator(
@@ -186,8 +194,7 @@ def _model_path(study: Study, model: str) -> str:
 
 
 def _replay(study: Study, machine: ReplayMachine) -> ReplayAnnotator:
-    columns = [machine.label, *([machine.confidence] if machine.confidence else [])]
-    rows = corpus.read(study, columns).units.set_index("unit_id")
+    rows = corpus.read(study, machine.columns).units.set_index("unit_id")
     confidence = None
     if machine.confidence:
         confidence = {str(unit): _number(value) for unit, value in rows[machine.confidence].items()}

@@ -9,7 +9,6 @@ sections 3.1 and 3.4).
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from models.arrays import BoolArray, FloatArray
 
@@ -83,19 +82,21 @@ def compare(
     >>> print(compare(np.arange(20) < 3, none))
     3 of 20 labels changed (3 to 38 %)
     """
+    from scipy.stats import binomtest  # noqa: PLC0415 (slow to import)
+
     n, k = len(changed), int(np.sum(changed))
     known = confidence_change[~np.isnan(confidence_change)]
     moved = known[np.abs(known) >= SAME_CONFIDENCE]
     low, high = (0.0, 1.0)
     if n:
-        low, high = stats.binomtest(k, n).proportion_ci(confidence_level, "exact")
+        low, high = binomtest(k, n).proportion_ci(confidence_level, "exact")
     return Drift(
         n_compared=n,
         n_changed=k,
         ci_low=float(low),
         ci_high=float(high),
         usual=usual,
-        p_changed=float(stats.binomtest(k, n, usual, "greater").pvalue) if n else 1.0,
+        p_changed=float(binomtest(k, n, usual, "greater").pvalue) if n else 1.0,
         confidence_change=float(known.mean()) if len(known) else float("nan"),
-        p_confidence=float(stats.binomtest(int((moved > 0).sum()), len(moved)).pvalue) if len(moved) else 1.0,
+        p_confidence=float(binomtest(int((moved > 0).sum()), len(moved)).pvalue) if len(moved) else 1.0,
     )

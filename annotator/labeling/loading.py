@@ -7,7 +7,21 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from annotator.errors import ServiceError
+from annotator.errors import ServiceError, ServiceUnavailableError
+
+
+def refuse_silent_hub(path: str) -> None:
+    """Raise ServiceUnavailableError if the model at ``path`` is to come from a hub that does not answer now.
+
+    The hub is asked once; loading would try for most of a minute.
+    """
+    from models import hub  # noqa: PLC0415 (slow to import)
+    from models.errors import UnreachableError  # noqa: PLC0415
+
+    try:
+        hub.refuse_silent(path)
+    except UnreachableError as error:
+        raise ServiceUnavailableError(str(error)) from error
 
 
 def load_tokenizer(path: str, what: str) -> Any:

@@ -10,7 +10,7 @@ answers for independent.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from models.arrays import BoolArray, FloatArray, IntArray
 
@@ -81,7 +81,7 @@ def position_bias(answers: BoolArray, place: IntArray) -> PositionBias:
         moved=float(has_moved.mean()) if len(answers) else 0.0,
         chi_square=chi_square,
         degrees_of_freedom=rank,
-        p_value=float(stats.chi2.sf(chi_square, rank)) if rank else np.nan,
+        p_value=float(special.chdtrc(rank, chi_square)) if rank else np.nan,
     )
 
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 from annotator import evidence, product
 from annotator.classifiers import in_the_loop
 from annotator.stages import reliability
-from annotator.workspace import ESTIMATES, LABELS, REPORT, Workspace
+from annotator.workspace import ESTIMATES, LABELS, REPORT, RESULTS_TOGETHER, Workspace
 
 
 def publish(workspace: Workspace, n_rounds: int) -> str:
@@ -17,6 +17,7 @@ def publish(workspace: Workspace, n_rounds: int) -> str:
         LABELS,
         table.replace_schema_metadata(None),
         workspace.provenance(rounds=n_rounds, asked=_asked(workspace)),
+        row_group_size=RESULTS_TOGETHER,
     )
     return f"labels and report written: {workspace.store.address(REPORT)}"
 

@@ -1,6 +1,7 @@
 """Stage: after a round, a classifier of all codes so far; the next round uses it if it beats the last one.
 
-Estimates never wait for it, and a round whose codes bear no classifier goes on without.
+Estimates never wait for it, and a round whose codes bear no classifier goes on without. A base model that
+cannot be had now is waited for: what is decided for a round stays.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -10,20 +11,27 @@ import pandas as pd
 from annotator import evidence, schema
 from annotator.budget import coded
 from annotator.classifiers import in_the_loop
+from annotator.errors import ServiceUnavailableError
 from annotator.facets import facets
 from annotator.progress import Progress, silent
 from annotator.workspace import Workspace, model_decision, model_probabilities
-from models.errors import CannotFitError
+from models.errors import CannotFitError, UnreachableError
 from models.promotion import Comparison, Question, compare
 
 if TYPE_CHECKING:
     from annotator.classifiers import refit
 
 BASE_RATE = "base rate"
+WITHOUT = (
+    "The next `annotator advance` tries again; `retrain: false` under `model` goes on without a classifier."
+)
 
 
 def retrain(workspace: Workspace, round_number: int, progress: Progress = silent) -> str:
-    """Write ``models/round-NNN``: the classifier, ``probabilities.parquet`` and then ``decision.parquet``."""
+    """Write ``models/round-NNN``: the classifier, ``probabilities.parquet`` and then ``decision.parquet``.
+
+    Raises ServiceUnavailableError, and decides nothing, where the base model cannot be had now.
+    """
     from annotator.classifiers import refit  # noqa: PLC0415 (loads torch)
 
     model = workspace.study.model
@@ -38,6 +46,8 @@ def retrain(workspace: Workspace, round_number: int, progress: Progress = silent
     try:
         _refuse_remote(workspace)
         found = refit.refit(workspace, model, round_number, progress)
+    except UnreachableError as error:
+        raise ServiceUnavailableError(f"the classifier: {error}", hint=WITHOUT) from error
     except CannotFitError as error:
         row |= {"promoted": False, "note": f"no model: {error}"}
     else:

@@ -1,8 +1,5 @@
 """Adjudication on a real Label Studio: a project of its own, one task a disagreement, whatever happens."""
 
-import signal
-import subprocess
-import sys
 import uuid
 from pathlib import Path
 from typing import Any
@@ -12,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import small_study
+from killed import advance_killed
 
 from annotator.advance import advance
 from annotator.coding.accounts import ensure_account
@@ -138,17 +136,8 @@ def test_disagreements_are_adjudicated_and_the_round_closes(
 
 
 def test_sending_again_or_after_a_kill_doubles_nothing(disputed: Workspace, label_studio: Services) -> None:
-    killer = (
-        "import os, signal, sys\nfrom annotator import store\nfrom annotator.advance import advance\n"
-        "from annotator.workspace import Workspace\n"
-        "store._write_local = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "advance(Workspace.open(sys.argv[1]))\n"
-    )
     for _ in range(2):
-        killed = subprocess.run(
-            [sys.executable, "-c", killer, str(disputed.study.path)], capture_output=True, check=False
-        )
-        assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+        advance_killed(disputed.study.path)
     for _ in range(2):
         assert advance(Workspace.open(disputed.study.path)).waiting
     assert len(projects(label_studio, disputed)) == 2

@@ -1,7 +1,6 @@
 """The loop on a real Label Studio and a real Prefect: crashes, servers that are away, flows on a worker."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import pandas as pd
 import pytest
 import small_study
 import yaml
+from killed import advance_killed
 
 from annotator.advance import advance
 from annotator.coding.accounts import ensure_account
@@ -100,15 +100,8 @@ def test_killed_between_import_and_record_no_task_is_doubled(tmp_path: Path, lab
     path = small_study.write(tmp_path, coding=CODING, design=DESIGN, name="killed-send")
     while next_step(Workspace.open(path)).stage != "send":
         advance(Workspace.open(path))
-    killer = (
-        "import os, signal, sys\nfrom annotator import store\nfrom annotator.advance import advance\n"
-        "from annotator.workspace import Workspace\n"
-        "store._write_local = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "advance(Workspace.open(sys.argv[1]))\n"
-    )
     for _ in range(2):
-        killed = subprocess.run([sys.executable, "-c", killer, str(path)], capture_output=True, check=False)
-        assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+        advance_killed(path)
     ledger_before = Workspace.open(path).store.read_bytes(ledger(1))
     workspace = advance_until_waiting(path)
     assert workspace.store.read_bytes(ledger(1)) == ledger_before

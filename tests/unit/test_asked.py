@@ -230,7 +230,7 @@ def test_every_kind_runs_through_a_whole_study(tmp_path):
         {"name": "odds", "kind": "odds_ratio", "label": "right", "feature": "urban"},
         {"name": "level", "kind": "quantile"},
         {"name": "skill", "kind": "agreement"},
-        {"name": "hopeless", "kind": "logit", "outcome": "neither", "covariates": ["votes"], "by": "age"},
+        {"name": "hopeless", "kind": "logit", "outcome": "neither", "covariates": ["age"], "by": "votes"},
     ]
     path = study(
         tmp_path,
@@ -238,6 +238,7 @@ def test_every_kind_runs_through_a_whole_study(tmp_path):
         codebook=NUMERIC,
         corpus={"weight": "weight", "cluster": "author"},
         population="superpopulation",
+        design={"rounds": 2, "budget": 60},
     )
     workspace = small_study.run_to_the_end(path)
     rows = workspace.store.read_frame("estimates.parquet")

@@ -1,5 +1,7 @@
 """`annotator evaluate`: rows, figures, files, and what may be left out, searched or asked again."""
 
+from functools import partial
+
 import classified_study
 import numpy as np
 import pandas as pd
@@ -30,7 +32,7 @@ def files(workspace, name):
 
 
 def test_classifiers_and_machines_stand_in_one_table(coded):
-    found = evaluate(coded, Options(n_folds=2, n_resamples=60))
+    found = evaluate(coded, Options(**FAST))
     assert set(found.table["classifier"]) == {
         *("majority", "count_logistic", "tfidf_logistic", "linear_svm", "random_forest"),
         *("gradient_boosting", "embeddings_logistic", "old"),
@@ -142,7 +144,7 @@ def test_a_stratified_part_stands_for_all(coded):
         evaluate(coded, Options(sample=500))
 
 
-def test_texts_of_low_agreement_are_judged_apart_or_left_out(tmp_path):
+def test_texts_of_low_agreement_are_judged_apart_or_left_out(tmp_path, monkeypatch):
     workspace = several_coders.run(several_coders.write(tmp_path, model={"kind": "majority"}))
     given = coded_texts(workspace)
     n, n_disputed = len(given.texts), int(given.low_agreement.sum())
@@ -150,6 +152,7 @@ def test_texts_of_low_agreement_are_judged_apart_or_left_out(tmp_path):
     apart = evaluate(workspace, Options(kinds=["majority"], **FAST)).intervals
     counts = apart[apart["metric"] == "accuracy"].set_index("texts")["n"].to_dict()
     assert counts == {"all": n, "agreed": n - n_disputed, "low_agreement": n_disputed}
+    monkeypatch.setattr("annotator.classifiers.evaluate.Options", partial(Options, n_resamples=20))
     told = CliRunner().invoke(
         app,
         ["evaluate", str(workspace.study.path), *["--classifiers", "majority", "--low-agreement", "drop"]],

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import adjudicated_study
 import pytest
 import small_study
 from typer.main import get_command
@@ -52,16 +53,29 @@ def test_a_command_says_the_same_in_the_list_and_by_itself(capsys: pytest.Captur
 _SLOW = {"matplotlib", "pandas", "pyarrow", "scipy", "sklearn", "torch", "transformers"}
 
 
-@pytest.mark.parametrize("option", ["--version", "--help"])
-def test_version_and_help_import_nothing_slow(option: str) -> None:
+def modules_of(*arguments: object) -> set[str]:
+    """What a command imports."""
     program = (
         "import atexit, sys; sys.argv[0] = 'annotator'; atexit.register(lambda: print(*sys.modules)); "
         "from annotator.cli import main; main()"
     )
-    done = subprocess.run([sys.executable, "-c", program, option], capture_output=True, text=True, check=True)
-    modules = set(done.stdout.split())
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    modules = set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
     assert "annotator.cli" in modules
-    assert not modules & _SLOW
+    return modules
+
+
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_version_and_help_import_nothing_slow(option: str) -> None:
+    assert not modules_of(option) & _SLOW
+
+
+def test_a_look_at_a_study_imports_only_what_reads_tables(tmp_path: Path) -> None:
+    path = small_study.write(tmp_path, design={"rounds": 1, "budget": 20})
+    small_study.run_to_the_end(path)
+    modules = modules_of("status", path)
+    assert "pandas" in modules
+    assert not modules & {"matplotlib", "openai", "scipy.stats", "sklearn", "torch", "transformers"}
 
 
 @pytest.mark.parametrize(
@@ -176,6 +190,22 @@ def test_check_names_what_is_wrong(  # noqa: PLR0917 - three of them are one row
     assert "no  " in out
     assert wrong in out
     assert told in out
+
+
+def test_check_says_once_what_is_wrong_with_the_corpus(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nowhere = {"path": "none.csv", "text": "text", "covariates": ["party"]}
+    path = adjudicated_study.write(tmp_path, corpus=nowhere)
+    code, out, _ = run(capsys, "check", path, "--json")
+    assert code == 2
+    rows = {row["what"]: row for row in json.loads(out)}
+    wrong = ["corpus", "machine annotator old", "coding", "adjudication"]
+    assert [what for what, row in rows.items() if not row["ok"]] == wrong
+    assert "there is no corpus at" in rows["corpus"]["detail"]
+    assert {rows[what]["detail"] for what in wrong[1:]} == {"not looked at: the corpus cannot be read"}
+    _, out, _ = run(capsys, "check", path)
+    assert out.count("corpus.path is seen from the study file's folder.") == 1
 
 
 def test_a_broken_study_file_ends_with_two_and_no_traceback(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import small_study
 import yaml
@@ -85,6 +86,17 @@ def test_labels_tell_gold_and_the_history_of_the_draw(finished: Workspace) -> No
     assert labels.loc[labels["round"] == 1, "inclusion_probability_002"].isna().all()
     rectified = labels[[f"rectified_{code}" for code in small_study.CODES]].sum(axis=1)
     assert np.allclose(rectified, 1.0)
+
+
+def test_labels_can_be_read_a_part_at_a_time(
+    finished: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("annotator.stages.publish.RESULTS_TOGETHER", 128)
+    path = small_study.write(tmp_path)
+    small_study.run_to_the_end(path)
+    labels = pq.ParquetFile(tmp_path / "out" / "labels.parquet")
+    assert [labels.metadata.row_group(g).num_rows for g in range(3)] == [128, 128, 44]
+    assert labels.read().equals(finished.store.read("labels.parquet"))
 
 
 def test_report_shows_every_code_and_both_methods(finished: Workspace) -> None:

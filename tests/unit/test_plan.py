@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from annotator import schema
 from annotator.advance import advance
+from annotator.commands.plan import costs_table
 from annotator.commands.plan import plan as plan_command
 from annotator.errors import AnnotatorError, StudyError
 from annotator.labeling.protocol import MachineLabel, to_table
@@ -79,6 +80,15 @@ def test_a_plan_at_every_stage_says_what_it_rests_on_and_leaves_no_trace(tmp_pat
             assert "Still to be spent" in shown.stdout
             assert files(tmp_path) == before
         advance(workspace)
+
+
+@pytest.mark.parametrize(
+    ("overlap", "heading"), [(0.0, "codes to give"), (0.4, "codes to give (40% of units by 2 people)")]
+)
+def test_codes_on_top_are_spoken_of_where_there_are_any(tmp_path, overlap, heading):
+    section = {"kind": "label_studio", "overlap": overlap}
+    found = plan_study(Workspace.open(small_study.write(tmp_path, coding=section)), Options(budgets=[60]))
+    assert costs_table(found).columns[1] == heading
 
 
 def test_json_has_a_row_for_every_value_and_budget(tmp_path):

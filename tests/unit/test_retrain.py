@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import model_hub
 import multilabel_study
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from annotator.check import check
 from annotator.classifiers import in_the_loop
 from annotator.classifiers.coded_texts import coded_texts
 from annotator.cli import app
-from annotator.errors import EstimateRefusedError, StudyError
+from annotator.errors import EstimateRefusedError, ServiceUnavailableError, StudyError
 from annotator.stages.retrain import retrain
 from annotator.state import Step, next_step
 from annotator.store import Store
@@ -145,6 +146,31 @@ def test_a_base_model_that_is_not_there_is_found_before_anything_is_spent(tmp_pa
     found = {each.what: each for each in check(Workspace.open(path))}["classifier encoder"]
     assert found.error is not None
     assert f"cannot load the base model '{tmp_path / 'base'}'" in found.detail
+
+
+def test_a_hub_that_is_away_once_decides_nothing(tmp_path):
+    model = {"kind": "encoder", "base": model_hub.BASE}
+    path = small_study.write(tmp_path, corpus(), **SECTIONS | {"model": model})
+    workspace = advanced_to(path, Step("retrain", 1))
+    with model_hub.answering(model_hub.away), pytest.raises(ServiceUnavailableError) as raised:
+        advance(workspace)
+    assert raised.value.retryable
+    assert f"cannot load the model '{model_hub.BASE}' now" in raised.value.message
+    assert "`retrain: false`" in raised.value.hint
+    assert not workspace.store.exists(model_decision(1))
+    assert next_step(workspace) == Step("retrain", 1)
+    with model_hub.answering(model_hub.unknown):  # it is back, and has no such base: that is a decision
+        assert "no model: cannot load the base model" in advance(workspace).message
+    assert next_step(workspace) == Step("open_round", 2)
+
+
+def test_a_silent_hub_does_not_keep_a_look_waiting(tmp_path):
+    model = {"kind": "encoder", "base": model_hub.BASE}
+    path = small_study.write(tmp_path, corpus(), **SECTIONS | {"model": model})
+    with model_hub.answering(model_hub.away) as asked:
+        found = {each.what: each for each in check(Workspace.open(path))}["classifier encoder"]
+    assert isinstance(found.error, ServiceUnavailableError)
+    assert asked == ["GET"]
 
 
 def test_a_full_disk_is_named_and_leaves_nothing_half_done(tmp_path):

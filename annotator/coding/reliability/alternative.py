@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import false_discovery_control, ttest_1samp
 
 from annotator.coding.reliability.coefficient import MISSING
 from models.arrays import BoolArray, FloatArray, IntArray
@@ -113,6 +112,8 @@ def alternative_annotator_test(
             np.nan, np.nan, epsilon, undefined=_why(usable, units_of, min_coders, min_units)
         )
     parts = [_compare(machine[usable], codes[usable], int(j), epsilon, values) for j in enough]
+    from scipy.stats import false_discovery_control  # noqa: PLC0415 (slow to import)
+
     won = false_discovery_control([part.p_value for part in parts], method="by") <= rate
     compared = tuple(Compared(**{**vars(part), "won": bool(w)}) for part, w in zip(parts, won, strict=True))
     advantage = float(np.mean([part.machine_at_least for part in compared]))
@@ -150,6 +151,8 @@ def _closeness(said: IntArray, others: IntArray, values: Sequence[float] | None)
 def _p_value(differences: FloatArray, epsilon: float) -> float:
     if np.ptp(differences) == 0:  # no variance to test against: the sign decides
         return 0.0 if differences[0] < epsilon else 1.0
+    from scipy.stats import ttest_1samp  # noqa: PLC0415 (slow to import)
+
     return float(ttest_1samp(differences, epsilon, alternative="less").pvalue)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from annotator.coding.reliability.coefficient import Coefficient
 from models.arrays import FloatArray
@@ -143,6 +143,6 @@ def _exact_ends(
     share = float(shown @ coefficient.differs[coefficient.shows] / shown.sum())
     n = float(shown.sum() ** 2 / (shown @ shown))
     severity = float(observed) / share if share > 0 else coefficient.severity
-    least = float(beta.ppf(ends[0], share * n, (1 - share) * n + 1)) if share > 0 else 0.0
-    most = float(beta.ppf(ends[1], share * n + 1, (1 - share) * n)) if share < 1 else 1.0
+    least = float(betaincinv(share * n, (1 - share) * n + 1, ends[0])) if share > 0 else 0.0
+    most = float(betaincinv(share * n + 1, (1 - share) * n, ends[1])) if share < 1 else 1.0
     return 1.0 - severity * most / float(expected), 1.0 - severity * least / float(expected)
