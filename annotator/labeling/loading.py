@@ -58,8 +58,13 @@ def load_model(auto_class: str, path: str, what: str, device: str | None) -> Any
 
 @contextlib.contextmanager
 def _loading(path: str, what: str) -> Iterator[None]:
-    """Around the loading of the model at ``path``. Raises ServiceError where it cannot be loaded."""
+    """Around the loading of the model at ``path``.
+
+    Raises ServiceUnavailableError where its hub is away, ServiceError where it cannot be loaded.
+    """
     import transformers  # noqa: PLC0415
+
+    from models import hub  # noqa: PLC0415
 
     logging: Any = transformers.utils.logging
     bars = logging.is_progress_bar_enabled()
@@ -67,6 +72,8 @@ def _loading(path: str, what: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as error:
+        if hub.may_pass(error):
+            raise ServiceUnavailableError(str(hub.unreachable(path, error))) from error
         reason = str(error).strip().partition("\n")[0]
         raise ServiceError(
             f"the model {path} cannot be loaded: {reason}",

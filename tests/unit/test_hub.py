@@ -10,7 +10,8 @@ import small_study
 from model_hub import BASE
 
 from annotator.check import check
-from annotator.errors import ServiceUnavailableError
+from annotator.errors import ServiceError, ServiceUnavailableError
+from annotator.labeling.loading import load_tokenizer
 from annotator.workspace import Workspace
 from models.embeddings import embed
 from models.errors import CannotFitError, UnreachableError
@@ -91,6 +92,17 @@ def test_a_silent_hub_does_not_keep_a_look_at_a_machine_waiting(
     assert isinstance(found.error, ServiceUnavailableError)
     assert f"cannot load the model '{BASE}' now" in found.detail
     assert asked == ["GET"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"), [(model_hub.busy, ServiceUnavailableError), (model_hub.unknown, ServiceError)]
+)
+def test_a_machine_annotator_can_be_loaded_later_if_its_hub_is_only_away(
+    answer: model_hub.Answer, error: type[ServiceError]
+) -> None:
+    with model_hub.answering(answer), pytest.raises(ServiceError) as caught:
+        load_tokenizer(BASE, "a model")
+    assert type(caught.value) is error
 
 
 def embed_one(base: str) -> object:
