@@ -15,7 +15,7 @@ from annotator.labeling.build import spent
 from annotator.machines import Machine, OpenAIMachine
 from annotator.plan.adjudication import adjudication
 from annotator.stages import batch, canary
-from annotator.stages.collect import outstanding, stored_codes
+from annotator.stages.collect import no_codes, outstanding, stored_codes
 from annotator.stages.disagreement import decided, disagreeing
 from annotator.stages.late import n_late
 from annotator.state import Step, n_closed_rounds, next_step, reason_to_end
@@ -105,7 +105,7 @@ def status(workspace: Workspace) -> Status:
         rounds=rounds,
         coders=effort(codes),
         workload=workload(workspace, now),
-        warnings=tuple(warnings(workspace, now)),
+        warnings=(*warnings(workspace, now), *_no_codes(workspace, step)),
         machines=machines(workspace) if is_ingested else pd.DataFrame(),
         canary=canary.as_frame(canary.findings(workspace)),
         estimates=latest_estimates(workspace),
@@ -161,6 +161,11 @@ def _codes(workspace: Workspace, opened: int) -> pd.DataFrame:
     found = [stored_codes(workspace, number) for number in range(1, opened + 1)]
     nothing: pd.DataFrame = schema.CODES.empty_table().to_pandas()
     return pd.concat(found) if found else nothing
+
+
+def _no_codes(workspace: Workspace, step: Step) -> list[str]:
+    """Answers of the open round that do not count."""
+    return no_codes(stored_codes(workspace, step.round_number)) if step.stage == "collect" else []
 
 
 def _hours(workspace: Workspace, codes: pd.DataFrame, rounds: Sequence[RoundStatus]) -> float | None:

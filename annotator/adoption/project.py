@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from annotator.adoption.section import AdoptedCodes
+from annotator.coding.coder_names import coder_names
 from annotator.coding.label_studio_client import Client, NotFoundError
 from annotator.errors import StudyError
 
@@ -36,7 +37,7 @@ def read_project(client: Client, section: AdoptedCodes) -> tuple[list[dict[str, 
         if len(page["tasks"]) >= page["total"]:
             break
     accounts = client.get("/api/users/") if any(task["annotations"] for task in tasks) else []
-    return tasks, {account["id"]: account["email"] for account in accounts}
+    return tasks, coder_names(accounts)
 
 
 def _after(tasks: list[dict[str, Any]]) -> dict[str, Any]:

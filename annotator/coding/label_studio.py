@@ -13,16 +13,15 @@ from typing import Any
 
 import pandas as pd
 
-from annotator import label_sets
 from annotator.coding.adjudication_page import GIVEN
 from annotator.coding.annotations import codes_of
+from annotator.coding.coder_names import coder_names
 from annotator.coding.form import Form
 from annotator.coding.label_studio_client import Client, NotFoundError, TokenAuth
 from annotator.coding.label_studio_listing import Listing, changed_since, of_round
 from annotator.coding.label_studio_project import find_or_create
-from annotator.coding.label_studio_tasks import correction
+from annotator.coding.label_studio_tasks import correction, given, has_unit, prediction
 from annotator.coding.label_studio_webhook import register
-from annotator.coding.labeling_config import chosen
 from annotator.coding.protocol import Task, codes_frame, tasks_frame
 from annotator.errors import ServiceError
 from annotator.progress import Progress, silent
@@ -126,9 +125,10 @@ class LabelStudio:
     def missing(self, round_number: int, tasks: pd.DataFrame) -> list[str]:
         """The units of ``tasks`` whose task is gone (deleted by hand); ``send`` makes them anew.
 
-        One small request as long as none is.
+        One request for the tasks' numbers as long as none is.
         """
-        if tasks.empty or self._count(round_number) >= len(tasks):
+        ids = {row["id"] for row in self._listing.tasks(of_round(round_number), "id")}
+        if ids.issuperset(tasks["task_id"]):
             return []
         there = {row["data"]["unit_id"] for row in self._tasks_of(round_number)}
         return [unit for unit in tasks["unit_id"] if unit not in there]
@@ -157,13 +157,16 @@ class LabelStudio:
         rows = [
             {**row, "data": {"unit_id": row["data"]["unit_id"]}}  # an image is large
             for row in self._listing.tasks(changed, _CODE_FIELDS, after=first - 1, fields="all")
-            if row["data"].get("unit_id") in wanted
+            if has_unit(row) and row["data"]["unit_id"] in wanted
         ]
-        waiting = tasks[tasks["overlap"] > 0]
-        self._correct(rows, dict(zip(waiting["task_id"], waiting["overlap"], strict=True)))
         pairs = [(row["data"]["unit_id"], annotation) for row in rows for annotation in row["annotations"]]
         coders = self._coders() if pairs else {}
-        return codes_frame(codes_of(pairs, coders, self._form.codebook))
+        codes = codes_frame(codes_of(pairs, coders, self._form.codebook))
+        waiting = tasks[tasks["overlap"] > 0]
+        overlap = dict(zip(waiting["task_id"], waiting["overlap"], strict=True))
+        said = codes[codes["label"].notna() | codes["cannot_code"].notna()]
+        self._correct(rows, overlap, set(said["annotation_id"]))
+        return codes
 
     @property
     def _project(self) -> dict[str, Any]:
@@ -177,7 +180,7 @@ class LabelStudio:
         return Listing(self._client, self.project_id, self._form.material.n_at_once)
 
     def _coders(self) -> dict[int, str]:
-        return {user["id"]: user["email"] for user in self._client.get("/api/users/")}
+        return coder_names(self._client.get("/api/users/"))
 
     def _register_webhook(self) -> None:
         """The study does without where Label Studio refuses: then the schedule alone looks for codes."""
@@ -201,14 +204,14 @@ class LabelStudio:
                 **self._form.material.fields(task),
                 "unit_id": task.unit_id,
                 "round": str(round_number),
-                **_given(task),
+                **given(task),
             }
             for task in tasks
         ]
         answer = self._client.post(
             f"/api/projects/{self.project_id}/import",
             [
-                {"data": fields, **_prediction(task.suggestion, self._form)}
+                {"data": fields, **prediction(task, self._form)}
                 for fields, task in zip(data, tasks, strict=True)
             ],
             return_task_ids="true",
@@ -217,7 +220,7 @@ class LabelStudio:
         return [
             {
                 "id": task_id,
-                "data": {"unit_id": task.unit_id, **_given(task)},
+                "data": {"unit_id": task.unit_id, **given(task)},
                 "overlap": overlap,
                 "total_annotations": 0,
             }
@@ -246,10 +249,9 @@ class LabelStudio:
         except NotFoundError:
             return False
 
-    def _correct(self, rows: list[dict[str, Any]], overlap: dict[int, int]) -> None:
+    def _correct(self, rows: list[dict[str, Any]], overlap: dict[int, int], answers: set[int]) -> None:
         for row in rows:
-            change = correction(row, int(overlap[row["id"]])) if row["id"] in overlap else None
-            if change is not None:
+            if row["id"] in overlap and (change := correction(row, int(overlap[row["id"]]), answers)):
                 self._change(row["id"], change)
 
     def _change(self, task_id: int, change: dict[str, Any]) -> None:
@@ -277,22 +279,10 @@ class LabelStudio:
             row = kept[task.unit_id]
             is_old = task.given is not None and task.given != row["data"].get(GIVEN)
             if is_old and not self._is_coded(row["id"]):
-                self._change(row["id"], {"data": {**row["data"], **_given(task)}})
+                self._change(row["id"], {"data": {**row["data"], **given(task)}})
 
     def _tasks_of(self, round_number: int) -> Iterator[dict[str, Any]]:
-        return self._listing.tasks(of_round(round_number), _TASK_FIELDS)
+        return filter(has_unit, self._listing.tasks(of_round(round_number), _TASK_FIELDS))
 
     def _count(self, round_number: int) -> int:
         return self._listing.count(of_round(round_number))
-
-
-def _given(task: Task) -> dict[str, str]:
-    return {} if task.given is None else {GIVEN: task.given}
-
-
-def _prediction(suggestion: str | None, form: Form) -> dict[str, Any]:
-    if suggestion is None:
-        return {}
-    choices = suggestion.split(label_sets.SEPARATOR) if form.codebook.is_multilabel else [suggestion]
-    result = [chosen(choices, form.material.main)]
-    return {"predictions": [{"model_version": "machine", "result": result}]}

@@ -33,7 +33,23 @@ def collect(workspace: Workspace, round_number: int) -> str:
     if waiting.empty:
         _add(workspace, round_number, service.collect(sent))
         waiting = outstanding(workspace, round_number)
-    return with_warnings(workspace, f"{len(sent) - len(waiting)} of {len(sent)} units coded")
+    coded = f"{len(sent) - len(waiting)} of {len(sent)} units coded"
+    return with_warnings(workspace, "; ".join([coded, *no_codes(stored_codes(workspace, round_number))]))
+
+
+def no_codes(codes: pd.DataFrame) -> list[str]:
+    """Whose answers are no code, one line a coder: they do not count until they are corrected.
+
+    >>> answer = {"unit_id": "u7", "coder": "ann", "label": None, "cannot_code": None, "skipped": False}
+    >>> no_codes(pd.DataFrame([answer]))
+    ["1 answer of ann is no code, such as of unit 'u7': it has to be corrected in Label Studio"]
+    """
+    is_none = codes["label"].isna() & codes["cannot_code"].isna() & ~codes["skipped"].astype(bool)
+    return [
+        f"{len(mine)} answer{'s' * (len(mine) > 1)} of {coder} {'are' if len(mine) > 1 else 'is'} no code, "
+        f"such as of unit {mine['unit_id'].iloc[0]!r}: it has to be corrected in Label Studio"
+        for coder, mine in codes[is_none].groupby("coder")
+    ]
 
 
 def collect_changes(workspace: Workspace, round_number: int, service: CodingService) -> bool:
@@ -118,9 +134,17 @@ def outstanding(workspace: Workspace, round_number: int) -> pd.DataFrame:
 
 def merge(known: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
     """One row a coder and unit, the found one where there are both, sorted by unit and coder."""
-    both = pd.concat([known, _as_stored(found)], ignore_index=True)
+    both = pd.concat([known, _under_known_names(_as_stored(found), known)], ignore_index=True)
     latest = both.drop_duplicates(["unit_id", "coder"], keep="last")
     return _as_stored(latest.sort_values(["unit_id", "coder"]))
+
+
+def _under_known_names(found: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """An answer stays with its coder, also when the account has got another name, or none, since."""
+    answer = ["unit_id", "annotation_id"]
+    sure = known[~known.duplicated(answer, keep=False)].set_index(answer)["coder"]
+    before = sure.reindex(pd.MultiIndex.from_frame(found[answer])).to_numpy()
+    return found.assign(coder=found["coder"].where(pd.isna(before), before))
 
 
 def replaced(known: pd.DataFrame, merged: pd.DataFrame) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from annotator.coding.labeling_config import chosen
 from annotator.coding.protocol import Task
 from annotator.coding.simulated import SimulatedCoder
 from annotator.services import Services
+from annotator.stages.collect import merge
 from annotator.state import Step, next_step
 from annotator.workspace import Workspace, code_changes, codes, gold, late_codes, tasks
 
@@ -267,3 +268,71 @@ def test_texts_given_up_are_offered_to_nobody_and_what_comes_all_the_same_is_kep
         assert account.client.get(f"/api/projects/{service.project_id}/next")["id"] in new
     late = workspace.store.read_frame(late_codes(1))
     assert late[["unit_id", "label"]].to_numpy().tolist() == [[once["unit_id"].iloc[4], "right"]]
+
+
+def test_who_was_removed_stays_the_coder_and_two_of_them_are_two(
+    label_studio: Services, client: Client
+) -> None:
+    url, token = label_studio.label_studio_url, label_studio.credentials().token
+    service = new_service(label_studio, token)
+    tasks = [Task(f"unit {number}", "Text", overlap=2) for number in range(3)]
+    sent = service.send(1, tasks)
+    emails = [f"{uuid.uuid4().hex}@example.com" for _ in range(2)]
+    leavers = [ensure_account(url, token, email, PASSWORD) for email in emails]
+    for leaver in leavers:
+        for task_id in sent["task_id"][:2]:
+            answer(leaver, task_id, "jobs")
+    known = service.collect(sent)
+    answer(leavers[0], sent["task_id"][2], "jobs")
+    answer(leavers[1], sent["task_id"][2], "health")
+    for leaver in leavers:
+        number = leaver.client.get("/api/current-user/whoami")["id"]
+        client.delete(f"/api/organizations/1/memberships/{number}/")
+    found = new_service(label_studio, token, service._study_id).collect(sent)
+    assert len(found) == 6
+    merged = merge(known, found)
+    assert len(merged) == 6
+    assert sorted(merged.loc[merged["unit_id"] != "unit 2", "coder"]) == sorted(2 * emails)
+    assert merged.loc[merged["unit_id"] == "unit 2", "coder"].is_unique
+
+
+def test_an_answer_that_is_no_code_leaves_the_text_to_another_coder(
+    label_studio: Services, client: Client, account: Account
+) -> None:
+    url, token = label_studio.label_studio_url, label_studio.credentials().token
+    service = new_service(label_studio, token)
+    sent = service.send(1, [Task("unit 0", "Text 0")])
+    task_id = int(sent["task_id"][0])
+    account.client.post(f"/api/tasks/{task_id}/annotations/", {"result": [chosen(["jobs", "health"])]})
+    assert service.collect(sent)["label"].isna().all()
+    another = ensure_account(url, token, f"{uuid.uuid4().hex}@example.com", PASSWORD)
+    assert another.client.get(f"/api/projects/{service.project_id}/next")["id"] == task_id
+    answer(another, task_id, "health")
+    assert service.collect(sent)["label"].dropna().tolist() == ["health"]
+    assert client.get(f"/api/tasks/{task_id}/")["is_labeled"]
+
+
+def test_a_deleted_task_is_missed_although_another_was_doubled(
+    label_studio: Services, client: Client
+) -> None:
+    service = new_service(label_studio, label_studio.credentials().token)
+    tasks = [Task(f"unit {number}", "Text") for number in range(3)]
+    sent = service.send(1, tasks)
+    client.delete(f"/api/tasks/{sent['task_id'][0]}/")
+    copy = {"data": {"text": "Text", "unit_id": "unit 1", "round": "1"}}
+    client.post(f"/api/projects/{service.project_id}/import", [copy])
+    assert service.missing(1, sent) == ["unit 0"]
+    assert service.missing(1, service.send(1, tasks)) == []
+
+
+@pytest.mark.parametrize("unit", [["unit 0"], {"unit": 0}, 5, None])
+def test_a_unit_id_that_is_no_text_is_none(label_studio: Services, client: Client, unit: object) -> None:
+    service = new_service(label_studio, label_studio.credentials().token)
+    tasks = [Task(f"unit {number}", "Text") for number in range(2)]
+    sent = service.send(1, tasks)
+    task_id = int(sent["task_id"][0])
+    client.patch(f"/api/tasks/{task_id}/", {"data": {"text": "Text", "unit_id": unit, "round": "1"}})
+    assert service.collect(sent).empty
+    again = service.send(1, tasks)
+    assert again["unit_id"].tolist() == ["unit 0", "unit 1"]
+    assert again["task_id"][0] != task_id

@@ -1,0 +1,23 @@
+"""What coders are called in the tables."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def coder_names(accounts: Iterable[Mapping[str, Any]]) -> dict[int, str]:
+    """The e-mail address of each account of Label Studio, by its number.
+
+    Accounts without one of their own are left out: Label Studio calls everybody who was removed from the
+    organisation "Deleted", and two of them are still two coders.
+
+    >>> coder_names([{"id": 1, "email": "ann@example.org"}, {"id": 2, "email": "Deleted"}])
+    {1: 'ann@example.org'}
+    """
+    accounts = list(accounts)
+    times = Counter(account["email"] for account in accounts)
+    return {
+        account["id"]: account["email"]
+        for account in accounts
+        if "@" in (account["email"] or "") and times[account["email"]] == 1
+    }
