@@ -43,6 +43,11 @@ class Store:
         """Where a table is, for people and for pandas."""
         return f"{self.root}/{path}"
 
+    @property
+    def folder(self) -> Path | None:
+        """The root as a folder of this machine; None where it is elsewhere."""
+        return Path(self._base) if self._is_local else None
+
     def exists(self, path: str) -> bool:
         """Whether the file is there (then it is whole)."""
         with _storage_errors(self.address(path)):
@@ -82,6 +87,22 @@ class Store:
             else:
                 self._filesystem.makedirs(place.rsplit("/", 1)[0], exist_ok=True)
                 self._filesystem.pipe_file(place, data)
+
+    def upload(self, path: str, file: Path) -> None:
+        """Write a file of this machine whole, however large it is."""
+        place = self._place(path)
+        with _storage_errors(self.address(path)):
+            if self._is_local:
+                _write_local(Path(place), file.read_bytes())
+            else:
+                self._filesystem.makedirs(place.rsplit("/", 1)[0], exist_ok=True)
+                self._filesystem.put_file(str(file), place)
+
+    def download(self, path: str, file: Path) -> None:
+        """Copy a file of any size to this machine; an interruption leaves a part of it."""
+        with _storage_errors(self.address(path)):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            self._filesystem.get_file(self._place(path), str(file))
 
     def read(self, path: str, columns: list[str] | None = None) -> pa.Table:
         """A table by its path below the root, or some of its columns."""

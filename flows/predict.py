@@ -19,7 +19,7 @@ from flows.runner import run_all, started
 
 
 @task(task_run_name="predict part {parts[0]} and on", **RETRIED)
-def predict_task(study: Path, model: Path, out: str, parts: tuple[int, ...]) -> int:
+def predict_task(study: Path, model: str, out: str, parts: tuple[int, ...]) -> int:
     """Make a few parts, on whichever worker this runs."""
     workspace = Workspace.open(study)
     progress = artifacts.prediction_progress(workspace, parts)
@@ -27,18 +27,18 @@ def predict_task(study: Path, model: Path, out: str, parts: tuple[int, ...]) -> 
 
 
 @flow(name="predict", flow_run_name=by_study)
-def predict(study: StudyFile, model: Path, texts: str, out: str) -> str:
+def predict(study: StudyFile, model: str, texts: str, out: str) -> str:
     """Predict the codes of texts with a trained classifier; what is there already is not made again.
 
     Args:
         study: The study file, as the worker sees it.
-        model: The folder of a trained classifier, seen from the study file.
+        model: The folder of a trained classifier, seen from the study file; or a URL in its output.
         texts: Parquet with the text columns of the study: a file, a folder or a pattern with *; or a URL.
         out: The folder or URL for the predictions, seen from the study file.
     """
     workspace = Workspace.open(study)
     locate, section = workspace.study.locate, workspace.study.runner
-    model, out = Path(locate(str(model))), locate(out)
+    model, out = locate(model), locate(out)
     pending = begin(workspace, model, locate(texts), out)
     call = {"study": study, "model": model, "out": out}
     with started(workspace.study) as runner:

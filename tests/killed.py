@@ -13,18 +13,20 @@ from annotator.advance import advance
 from annotator.workspace import Workspace
 
 path, kill_at, moment = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-writes, write = 0, store._write_local
+writes = 0
 
-def counted(place, data):
-    global writes
-    writes += 1
-    if writes == kill_at and moment == "before":
-        os.kill(os.getpid(), signal.SIGKILL)
-    write(place, data)
-    if writes == kill_at:
-        os.kill(os.getpid(), signal.SIGKILL)
+def counted(write):
+    def counting(*given):
+        global writes
+        writes += 1
+        if writes == kill_at and moment == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        write(*given)
+        if writes == kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return counting
 
-store._write_local = counted
+store._write_local, store.Store.upload = counted(store._write_local), counted(store.Store.upload)
 workspace = Workspace.open(path)
 while not advance(workspace).is_last:
     pass

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from annotator.classifiers import checkpoints
 from annotator.classifiers.coded_texts import decoded
 from annotator.classifiers.prediction_job import Part, job_for, job_in, part, read_parts
 from annotator.classifiers.train import explained, refuse_other_study
@@ -30,26 +31,28 @@ class Predicted:
 
 
 def predict(
-    workspace: Workspace, model: Path, texts: Path | str, out: Path | str, progress: Progress = silent
+    workspace: Workspace, model: Path | str, texts: Path | str, out: Path | str, progress: Progress = silent
 ) -> Predicted:
     """Write the parts under ``out``, all in this process; those that are there are not made again.
 
     A part has the id column, or ``row`` (from 0) where the texts have none, ``prediction`` and
-    ``probability_<code>``. What ``texts`` may be says `prediction_job.job_for`; ``out`` is a folder or any
-    fsspec URL. Raises StudyError where texts or classifier cannot be read or do not fit the study.
+    ``probability_<code>``. ``model`` is the folder or address of a classifier that `train` made. What
+    ``texts`` may be says `prediction_job.job_for`; ``out`` is a folder or any fsspec URL. Raises
+    StudyError where texts or classifier cannot be read or do not fit the study.
     """
     pending = begin(workspace, model, texts, out)
     predict_parts(workspace, model, out, pending, progress)
     return predicted(out)
 
 
-def begin(workspace: Workspace, model: Path, texts: Path | str, out: Path | str) -> list[int]:
+def begin(workspace: Workspace, model: Path | str, texts: Path | str, out: Path | str) -> list[int]:
     """Write down what is to be done, and say which parts are still to be made.
 
     Raises StudyError as `predict` does.
     """
     with explained():
-        card = refuse_other_study(workspace, model)
+        folder = checkpoints.on_this_machine(workspace, model)
+        card = refuse_other_study(workspace, folder)
     if card.codes != workspace.study.codebook.names:
         raise StudyError(
             f"{model} predicts {', '.join(card.codes)}, "
@@ -57,11 +60,15 @@ def begin(workspace: Workspace, model: Path, texts: Path | str, out: Path | str)
             hint="Name a classifier that was trained with this codebook.",
         )
     store = Store(str(out))
-    return job_for(workspace, model, str(texts), store).pending(store)
+    return job_for(workspace, folder, str(texts), store).pending(store)
 
 
 def predict_parts(
-    workspace: Workspace, model: Path, out: Path | str, indices: Sequence[int], progress: Progress = silent
+    workspace: Workspace,
+    model: Path | str,
+    out: Path | str,
+    indices: Sequence[int],
+    progress: Progress = silent,
 ) -> int:
     """Make some parts of a job that was begun, but for those that are there, and say how many that were."""
     store = Store(str(out))
@@ -73,8 +80,9 @@ def predict_parts(
         progress(n_there, len(indices), what)
     if todo:
         with explained():
-            classifier = load(model)
-        about = workspace.provenance(model=model.name, kind=classifier.kind, classifier=job.classifier)
+            folder = checkpoints.on_this_machine(workspace, model)
+            classifier = load(folder)
+        about = workspace.provenance(model=folder.name, kind=classifier.kind, classifier=job.classifier)
         for done, (index, where, rows) in enumerate(read_parts(job, todo), start=1):
             table = _predictions(workspace, classifier, rows, where)
             store.write(part(index), table, about | {"part": index})

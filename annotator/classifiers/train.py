@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from annotator.classifiers import checkpoints
 from annotator.classifiers.coded_texts import coded_texts, label_map
 from annotator.classifiers.section import Model
 from annotator.classifiers.settings import settings_of
@@ -27,14 +28,16 @@ from models.kinds import make
 from models.saving import save
 from models.tuning import Tuned
 
-MODELS = "models"  # the folder of classifiers below the output
-
 
 @dataclass(frozen=True)
 class Trained:
-    """A classifier in its folder; ``is_new`` is false where it had been trained before."""
+    """A classifier in a folder of this machine; ``is_new`` is false where it had been trained before.
+
+    ``address`` is where it is kept: that folder, or a copy of it in an output that is not on this machine.
+    """
 
     folder: Path
+    address: str
     card: Card
     is_new: bool
 
@@ -57,16 +60,18 @@ def train(
         given = coded_texts(workspace, taught=True)
         name = f"{model.kind}-tuned-{n_trials}" if n_trials else model.kind
         place = f"round-{n_rounds:03d}/{name}"
-        folder = models_folder(workspace) / place
+        address = checkpoints.address(workspace, place)
+        folder = checkpoints.folder_of(workspace, place, digest)
         if (folder / CARD).exists():
             card = read_card(folder)
             if card.study_hash != digest:
                 raise StudyError(
-                    f"{folder} belongs to another study, or to this one with other settings",
+                    f"{address} belongs to another study, or to this one with other settings",
                     hint="Remove that folder to train anew.",
                 )
+            checkpoints.keep(workspace, place)
             _draw_losses(workspace, place, card)
-            return Trained(folder, card, is_new=False)
+            return Trained(folder, address, card, is_new=False)
         metrics: dict[str, Any] = {"model": model.model_dump(mode="json")}
         if n_trials:
             found = tuned(workspace, model, given, n_trials, progress)
@@ -79,15 +84,16 @@ def train(
         rng = generator(workspace.study, n_rounds, f"train {model.kind}")
         classifier.fit(given.texts, given.labels, given.weights, rng)
         card = save(classifier, folder, study_hash=digest, metrics=metrics)
+        checkpoints.keep(workspace, place)
         state.unlink(missing_ok=True)
     _draw_losses(workspace, place, card)
-    return Trained(folder, card, is_new=True)
+    return Trained(folder, address, card, is_new=True)
 
 
 def _write_trials(workspace: Workspace, place: str, found: Tuned) -> None:
     """Every trial of a search, beside the classifier."""
     trials = pa.Table.from_pandas(found.trials, preserve_index=False).replace_schema_metadata(None)
-    workspace.store.write(f"{MODELS}/{place}-trials.parquet", trials, workspace.provenance())
+    workspace.store.write(f"{checkpoints.MODELS}/{place}-trials.parquet", trials, workspace.provenance())
 
 
 def refuse_other_study(workspace: Workspace, folder: Path) -> Card:
@@ -119,16 +125,6 @@ def new_classifier(
     return EncoderClassifier(codes, config, state=state, on_epoch=on_epoch)
 
 
-def models_folder(workspace: Workspace) -> Path:
-    """Where classifiers are kept. Raises StudyError where the output is not on this machine."""
-    if "://" in workspace.store.root:
-        raise StudyError(
-            f"classifiers are kept in folders, and `output` is {workspace.store.root}",
-            hint="Train in a study whose output is a folder of this machine, and copy output/models away.",
-        )
-    return Path(workspace.store.root) / MODELS
-
-
 @contextmanager
 def explained() -> Iterator[None]:
     """Errors of the classifiers as errors of the study."""
@@ -142,6 +138,6 @@ def explained() -> Iterator[None]:
 
 def _draw_losses(workspace: Workspace, place: str, card: Card) -> None:
     """The losses of an encoder's training, drawn beside it."""
-    picture = f"{MODELS}/{place}-losses.svg"
+    picture = f"{checkpoints.MODELS}/{place}-losses.svg"
     if card.metrics.get("losses") and not workspace.store.exists(picture):
         workspace.store.write_bytes(picture, plots.losses(card.metrics).encode())

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
@@ -36,9 +35,7 @@ def train(
     with console.progress_bar() as progress, workspace.lock():
         found = training.train(workspace, _model(kind) if kind else None, progress, n_trials=tune)
     if as_json:
-        print(
-            json.dumps({"folder": str(found.folder), "is_new": found.is_new, "metrics": found.card.metrics})
-        )
+        print(json.dumps({"folder": found.address, "is_new": found.is_new, "metrics": found.card.metrics}))
         return
     console.out.print("trained" if found.is_new else "already trained on these codes", style="bold")
     for name, value in found.card.metrics.items():
@@ -52,7 +49,7 @@ def train(
             style="dim",
             soft_wrap=True,
         )
-    console.out.print(str(found.folder), soft_wrap=True)
+    console.out.print(found.address, soft_wrap=True)
 
 
 def evaluate(
@@ -102,7 +99,7 @@ def evaluate(
 
 def predict(
     study: StudyPath,
-    model: Annotated[Path, typer.Argument(help="the folder of a trained classifier")],
+    model: Annotated[str, typer.Argument(help="the folder of a trained classifier, as `train` printed it")],
     texts: Annotated[
         str,
         typer.Argument(help="Parquet (a file, a folder or a pattern) or csv, with the study's text columns"),

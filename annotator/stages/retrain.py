@@ -44,7 +44,6 @@ def retrain(workspace: Workspace, round_number: int, progress: Progress = silent
         "compared_with": BASE_RATE if last is None else f"round {last}",
     }
     try:
-        _refuse_remote(workspace)
         found = refit.refit(workspace, model, round_number, progress)
     except UnreachableError as error:
         raise ServiceUnavailableError(f"the classifier: {error}", hint=WITHOUT) from error
@@ -69,11 +68,6 @@ def describe(row: dict[str, Any]) -> str:
         f"{row['log_loss']:.3f} against {row['last_log_loss']:.3f} ({row['compared_with']}), "
         f"gain {row['gain']:.3f} with standard error {row['std_error']:.3f}"
     )
-
-
-def _refuse_remote(workspace: Workspace) -> None:
-    if "://" in workspace.store.root:
-        raise CannotFitError(f"classifiers are kept in folders, and `output` is {workspace.store.root}")
 
 
 def _keep(workspace: Workspace, number: int, found: "refit.Refitted") -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 import model_hub
 import multilabel_study
 import numpy as np
-import pandas as pd
 import pytest
 import small_study
 import yaml
@@ -22,7 +21,6 @@ from annotator.cli import app
 from annotator.errors import EstimateRefusedError, ServiceUnavailableError, StudyError
 from annotator.stages.retrain import retrain
 from annotator.state import Step, next_step
-from annotator.store import Store
 from annotator.workspace import Workspace, gold, ledger, model_decision, model_probabilities
 from models.saving import load
 
@@ -280,12 +278,3 @@ def test_people_see_what_was_decided(finished):
     page = finished.store.read_bytes("report.html").decode()
     assert "What did a classifier add?" in page
     assert page.count("<td>tfidf_logistic</td>") == 2
-
-
-def test_an_output_elsewhere_has_no_classifier_and_goes_on(tmp_path):
-    path = small_study.write(tmp_path, corpus(), **SECTIONS | {"output": f"memory://{tmp_path.name}/out"})
-    workspace = small_study.run_to_the_end(path)
-    assert isinstance(workspace.store, Store)
-    notes = in_the_loop.decisions(workspace)["note"]
-    assert notes.str.startswith("no model: classifiers are kept in folders").all()
-    assert isinstance(notes, pd.Series)
