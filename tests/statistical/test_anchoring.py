@@ -1,4 +1,4 @@
-"""Intervals of the anchoring shift cover in small arms and near 0 and 1; in large ones they have the usual width."""
+"""Intervals of the anchoring shift cover in small arms and near 0 and 1; large arms give the usual width."""
 
 import numpy as np
 import pytest

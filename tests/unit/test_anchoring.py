@@ -1,5 +1,7 @@
 """The shift by seeing the machine's label where the arms say next to nothing, and what is said of it."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,7 @@ import small_study
 from annotator.advance import advance
 from annotator.coding.reliability.anchoring import shift
 from annotator.report.anchoring import pull
-from annotator.workspace import Workspace, ledger
+from annotator.workspace import Workspace, codes, ledger
 
 SHOWN = np.arange(50) < 5
 UNEQUAL = np.random.default_rng(3).lognormal(0.0, 1.0, 50)
@@ -117,3 +119,31 @@ def test_blind_studies_say_nothing_of_it(tmp_path):
     page = workspace.store.read_bytes("report.html").decode()
     assert "not blind" not in page
     assert "Seeing the machine" not in page
+
+
+def adopting(folder, **by):
+    """Codes of one unit from before the study, by coder: whether each began from a suggestion."""
+    truth = small_study.corpus().set_index("id")["human"]
+    annotations = [
+        {
+            "id": number,
+            "completed_by": number,
+            "result": [{"type": "choices", "from_name": "c", "value": {"choices": [truth["u0001"]]}}],
+            "parent_prediction": 9 if is_suggested else None,
+        }
+        for number, is_suggested in enumerate(by.values(), start=1)
+    ]
+    folder.mkdir()
+    task = {"id": 1, "data": {"id": "u0001", "text": "text number 1"}, "annotations": annotations}
+    (folder / "export.json").write_text(json.dumps([task]))
+    adopted = [{"file": "export.json", "use": "known", "id": "id"}]
+    path = small_study.write(folder, adopted=adopted, design={"rounds": 1, "budget": 60})
+    return small_study.run_to_the_end(path)
+
+
+def test_a_suggested_answer_from_before_the_study_that_is_refused_is_in_no_estimate(tmp_path):
+    workspace = adopting(tmp_path / "study", ann=True, ben=False)
+    assert workspace.store.read_frame(codes(0))["preannotated"].sum() == 1
+    flags = workspace.store.read_frame("estimates.parquet")["flags"]
+    assert flags.str.contains("adopted_codes").all()
+    assert not flags.str.contains("not_blind").any()
