@@ -199,6 +199,12 @@ def given_up(workspace: Workspace, round_number: int) -> set[str]:
     return set(workspace.store.read_frame(path)["unit_id"]) if workspace.store.exists(path) else set()
 
 
+def is_blind(workspace: Workspace, round_number: int) -> bool:
+    """Whether no unit that a round drew was coded with a machine label in sight, by its ledger."""
+    rows = workspace.store.read_frame(ledger(round_number))
+    return not (rows["drawn"] & rows["preannotated"]).any()
+
+
 def design_maps(
     workspace: Workspace, said: Sequence[Signals], round_number: int
 ) -> tuple[ErrorMap, ...] | None:

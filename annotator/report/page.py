@@ -35,6 +35,8 @@ FLAGS = {
     "not_estimable": "There is no finite answer on the codes so far; more codes may bring one.",
     "adopted_codes": "Some codes are from before the study (see the rounds).",
     "nonresponse_adjusted": "Some drawn units were never coded; probabilities were adjusted for that.",
+    "not_blind": "Some codes were given with the machine's label in sight, which may have pulled them; no "
+    "interval covers that.",
 }
 
 ADOPTED = {

@@ -7,6 +7,7 @@ import pandas as pd
 
 from annotator.coding.reliability.coefficient import NO_OVERLAP
 from annotator.report import figures
+from annotator.report.anchoring import pull
 from annotator.report.left_in_gold import error_left, gold_shares
 from annotator.study import Study
 from annotator.workspace import ADOPTED
@@ -35,6 +36,7 @@ def section(rows: pd.DataFrame, study: Study) -> dict[str, Any]:
         "error": [*measurement_error(people, study.coding.gold.rule), *error_left(people)],
         "gold": gold_shares(people),
         "drift": drift(people),
+        "anchoring": pull(so_far),
         "picture": _picture(rows),
     }
 

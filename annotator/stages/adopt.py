@@ -119,7 +119,9 @@ def _write_ledger(
     rows = pd.concat(parts, ignore_index=True).assign(
         round=ROUND, seed=stream_seed(workspace.study, ROUND, "draw")
     )
-    suggested = codes_of.loc[codes_of["preannotated"].astype(bool), "unit_id"]
+    # A refused suggestion is a row without a label.
+    is_suggested = codes_of["preannotated"].astype(bool) & codes_of["label"].notna()
+    suggested = codes_of.loc[is_suggested, "unit_id"]
     rows["preannotated"] = rows["unit_id"].isin(suggested)
     workspace.write(
         ledger(ROUND),

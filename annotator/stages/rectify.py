@@ -20,6 +20,7 @@ from annotator.study import Study
 from annotator.workspace import ADOPTED, ESTIMATES, Workspace
 
 NONRESPONSE = "nonresponse_adjusted"
+NOT_BLIND = "not_blind"
 
 
 def rectify(workspace: Workspace, n_rounds: int) -> str:
@@ -59,8 +60,7 @@ def answers(
     for number in range(1, n_rounds + 1):
         so_far = [[each for each in of if each.number <= number] for of in rounds]
         used = so_far[0][-1].known | so_far[0][-1].drawn
-        if evidence.given_up(workspace, number) and NONRESPONSE not in question.flags:
-            question = replace(question, flags=(*question.flags, NONRESPONSE))
+        question = _flagged(workspace, number, question)
         if number >= first_round:
             gold_so_far = [np.where(used, codes, UNKNOWN) for codes in gold]
             rows = campaign_estimates(campaign, so_far, gold_so_far, question, methods)
@@ -72,11 +72,21 @@ def _with_adopted(workspace: Workspace, question: Question) -> Question:
     n_adopted = stored.n_counted(workspace)
     if not n_adopted:
         return question
-    lost = (NONRESPONSE,) if evidence.given_up(workspace, ADOPTED) else ()
     plan = question.planned_labels
     if plan is not None and stored.is_sample(workspace):
         plan += n_adopted
-    return replace(question, flags=(*question.flags, "adopted_codes", *lost), planned_labels=plan)
+    adopted = replace(question, flags=(*question.flags, "adopted_codes"), planned_labels=plan)
+    return _flagged(workspace, ADOPTED, adopted)
+
+
+def _flagged(workspace: Workspace, number: int, question: Question) -> Question:
+    """The question with what a round adds to the flags of every estimate from then on."""
+    added = {
+        NONRESPONSE: bool(evidence.given_up(workspace, number)),
+        NOT_BLIND: not evidence.is_blind(workspace, number),
+    }
+    new = [flag for flag, holds in added.items() if holds and flag not in question.flags]
+    return replace(question, flags=(*question.flags, *new))
 
 
 def is_current(workspace: Workspace, n_rounds: int) -> bool:
