@@ -230,5 +230,7 @@ def test_a_code_that_yaml_reads_as_a_boolean_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["cannot code: garbled", "Cannot code: garbled"])
 def test_a_code_that_reads_as_a_reason_is_refused(tmp_path: Path, name: str) -> None:
     path = write(tmp_path, changed(("codebook", "labels", 0, "name"), name))
-    with pytest.raises(StudyError, match=r"codebook\.labels\.0\.name: no code may start with 'cannot code: '"):
+    with pytest.raises(
+        StudyError, match=r"codebook\.labels\.0\.name: no code may start with 'cannot code: '"
+    ):
         study_file.read(path)
