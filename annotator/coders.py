@@ -13,6 +13,8 @@ Reason = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whi
 class Gold(Section):
     """How the codes of several people become one label a unit; the codes of ``experts`` settle theirs.
 
+    Experts are found among the coders whatever the case of their names.
+
     With ``adjudicate`` what is left of disagreements goes to an adjudicator before a round is closed.
     """
 
@@ -22,7 +24,7 @@ class Gold(Section):
 
     @model_validator(mode="after")
     def _experts_fit_the_rule(self) -> Self:
-        refuse_doubles("experts", list(self.experts))
+        refuse_doubles("experts", [expert.casefold() for expert in self.experts])
         if self.rule == "expert" and not self.experts:
             raise ValueError("the rule `expert` needs `experts`: the coders whose codes win")
         if self.rule == "majority" and self.experts:

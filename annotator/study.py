@@ -19,6 +19,7 @@ from annotator.adoption.section import AdoptedCodes, refuse_unfit
 from annotator.classifiers.section import Model
 from annotator.codebook import Codebook
 from annotator.coders import Coding, LabelStudioCoding
+from annotator.coding import code_names
 from annotator.labeling.orders import n_orders
 from annotator.machines import Elicited, LexiconMachine, Machine, TransformersMachine
 from annotator.questions import LABEL, AgreementAsked, Asked, EstimandAsked, MeanAsked, RegressionAsked
@@ -150,8 +151,11 @@ class Study(Section):
         with about("design", "stop", "estimand"):
             if stop and stop.estimand not in {e.name for e in self.estimands}:
                 raise ValueError(f"'{stop.estimand}' is not among the estimands")
+        is_label_studio = isinstance(self.coding, LabelStudioCoding)
+        for place, name in enumerate(self.codebook.names):
+            with about("codebook", "labels", place, "name"):
+                code_names.refuse_unfit(name, has_label_studio=is_label_studio)
         with about("adopted"):
-            is_label_studio = isinstance(self.coding, LabelStudioCoding)
             refuse_unfit(self.adopted, self.codebook, has_label_studio=is_label_studio)
         with about("model"):
             if self.model and self.corpus.text is None:

@@ -105,7 +105,7 @@ _EXPECTED = {
     "int_from_float": "expected a whole number",
     "int_type": "expected a whole number",
     "model_type": "expected a mapping of keys",
-    "string_type": "expected text (put it in quotes if it looks like a number)",
+    "string_type": "expected text (put it in quotes if it looks like a number, or is true or false)",
     "tuple_type": "expected a list",
 }
 _A_NAME = "a short name of letters, digits, '.', '_' and '-'"

@@ -30,6 +30,9 @@ from annotator.coding.label_studio_client import Client, TokenAuth
 from annotator.coding.labeling_config import CONTROL, TEXT
 from annotator.coding.protocol import Task
 
+TURNS = 9
+"""How often collecting is timed."""
+
 BOOK = Codebook(
     question="Which problem?", labels=[Code(name="jobs"), Code(name="health"), Code(name="other")]
 )
@@ -91,16 +94,18 @@ def overlapping(found: services.Services, texts: list[str]) -> tuple[float, floa
 def collecting(
     found: services.Services, client: Client, texts: list[str], n_codes: int
 ) -> list[tuple[float, float]]:
-    """Seconds of the one request that returns the new codes, and of ours; three times over.
+    """Seconds of the one request that returns the new codes, and of ours; `TURNS` times over.
 
-    The tasks are of two rounds, one of them closed: a look at the open one asks for what came late as well.
+    A server's times scatter around two values, so a median of few turns is a matter of luck. The tasks are
+    of two rounds, one of them closed: a look at the open one asks for what came late as well.
     """
     service, half = new_service(found), len(texts) // 2
+    assert TURNS * n_codes <= len(texts) - half, "every turn codes tasks of its own"
     tasks = [Task(f"u{i}", text) for i, text in enumerate(texts)]
     closed, opened = service.send(1, tasks[:half]), service.send(2, tasks[half:])
     sent = pd.concat([closed, opened])
     pairs = []
-    for turn in range(3):
+    for turn in range(TURNS):
         since = pd.Timestamp.now(tz="UTC")
         time.sleep(1.0)
         ids = opened["task_id"][turn * n_codes : (turn + 1) * n_codes]

@@ -74,6 +74,7 @@ _COUNTED = (
     "unmatched",
     "ambiguous",
     "other_text",
+    "not_compared",
     "answers",
     "off_codebook",
     "skipped",
@@ -114,8 +115,9 @@ class _Work:
     def add(self, item: Item, matching: Matching) -> None:
         self.tally["items"] += 1
         unit, reason = matching.unit(item)
-        if unit is None:
+        if reason:
             self.tally[reason] += 1
+        if unit is None:
             return
         self.tally["matched"] += 1
         self.units.append(unit)

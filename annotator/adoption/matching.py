@@ -8,6 +8,7 @@ import pandas as pd
 from annotator.adoption.item import Item
 
 UNMATCHED, AMBIGUOUS, OTHER_TEXT = "unmatched", "ambiguous", "other_text"
+NOT_COMPARED = "not_compared"
 
 
 class Matching:
@@ -20,6 +21,8 @@ class Matching:
     ('b', '')
     >>> find(Item("task 2", "a", ("Two.",), True, ())), find(Item("task 3", "c", (), False, ()))
     ((None, 'other_text'), (None, 'unmatched'))
+    >>> find(Item("task 4", "a", ("other",), False, ()))
+    ('a', 'not_compared')
     """
 
     def __init__(self, units: pd.DataFrame) -> None:
@@ -29,9 +32,10 @@ class Matching:
             self._by_content.setdefault(content, []).append(unit)
 
     def unit(self, item: Item) -> tuple[str | None, str]:
-        """The unit's id, or None and why there is none.
+        """The unit's id and what is doubtful about it, or None and why there is none.
 
-        ``ambiguous``: several units have this text; ``other_text``: the unit of this id has another one.
+        ``ambiguous``: several units have this text; ``other_text``: the unit of this id has another one;
+        ``not_compared``: the id alone is believed, as the item says not which of its fields is the text.
         """
         if item.unit is not None:
             return self._by_id(item)
@@ -44,9 +48,11 @@ class Matching:
         text = self._text.get(item.unit or "")
         if text is None:
             return None, UNMATCHED
-        if item.is_text and item.texts and text.split() not in [each.split() for each in item.texts]:
+        if text.split() in [each.split() for each in item.texts]:
+            return item.unit, ""
+        if item.is_text and item.texts:
             return None, OTHER_TEXT
-        return item.unit, ""
+        return item.unit, NOT_COMPARED if text else ""
 
 
 def _content(text: str) -> str:

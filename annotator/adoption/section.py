@@ -24,7 +24,9 @@ class AdoptedCodes(Section):
         description="known: taken for true; sample: drawn with a known probability; training: for maps alone"
     )
     id: Column | None = Field(None, description="the field with the unit id; matched by text when absent")
-    text: Column | None = Field(None, description="the field with the text; any field when absent")
+    text: Column | None = Field(
+        None, description="the field with the text; when absent the one called as in the corpus, or any"
+    )
     field: Column | None = Field(None, description="the control, or the column, that holds the code")
     coder: Column | None = Field(None, description="the column that names the coder, in a table")
     labels: dict[Word, Word] = Field({}, description="what words of theirs mean, as codes of the codebook")

@@ -7,6 +7,7 @@ import pandas as pd
 
 from annotator import label_sets
 from annotator.codebook import Codebook
+from annotator.coding.experts import is_expert
 from annotator.coding.form import CANNOT_CODE
 
 ADJUDICATED = "adjudicated"
@@ -30,7 +31,7 @@ def disagreements(codes: pd.DataFrame, codebook: Codebook, experts: Sequence[str
     [['a', 'x', ''], ['a', 'y', 'sure?']]
     """
     answers = _answers(codes, codebook)
-    by_expert = answers[answers["coder"].isin(list(experts))]
+    by_expert = answers[is_expert(answers["coder"], experts)]
     settled = set(by_expert.loc[by_expert["is_label"], "unit_id"])
     answers = pd.concat([answers[~answers["unit_id"].isin(settled)], by_expert])
     answers = answers.drop_duplicates(["unit_id", "coder"], keep="last")

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from annotator.codebook import Codebook
+from annotator.coding.experts import is_expert
 from annotator.coding.gold import form_gold
 from annotator.coding.ratings import ratings
 
@@ -35,9 +36,9 @@ def gold_by_experts(
     ...                 experts=["prof"], rng=np.random.default_rng(0)).values.tolist()
     [['a', 'y', 'expert'], ['b', 'x', 'single']]
     """
-    is_expert = codes["coder"].isin(list(experts))
-    settled = set(ratings(codes[is_expert], codebook).units)
-    counted = codes[is_expert | ~codes["unit_id"].isin(settled)]
+    by_expert = is_expert(codes["coder"], experts)
+    settled = set(ratings(codes[by_expert], codebook).units)
+    counted = codes[by_expert | ~codes["unit_id"].isin(settled)]
     gold, _ = form_gold(counted, drawn, overlap, codebook, rng)
     gold.loc[gold["unit_id"].isin(settled), "how"] = HOW
     return gold

@@ -11,6 +11,7 @@ from annotator.codebook import Codebook
 from annotator.coding import gold_by_experts
 from annotator.coding.dawid_skene import dawid_skene
 from annotator.coding.disagreement import ADJUDICATED
+from annotator.coding.experts import is_expert
 from annotator.coding.ratings import Ratings, label_ratings, ratings
 from annotator.coding.reliability.coefficient import MISSING
 from models.arrays import FloatArray, IntArray
@@ -22,7 +23,7 @@ TIE = 1e-9
 def can_learn(codes: pd.DataFrame, codebook: Codebook, experts: Sequence[str]) -> bool:
     """Whether the codes show how coders err: a unit coded by two, or by an expert."""
     found = ratings(codes, codebook)
-    return bool((found.given.sum(axis=1) >= 2).any()) or bool({*found.coders} & {*experts})
+    return bool((found.given.sum(axis=1) >= 2).any()) or bool(is_expert(found.coders, experts).any())
 
 
 def gold_by_model(
@@ -83,7 +84,7 @@ def _settled(found: Ratings, adjudicated: Mapping[str, str], codebook: Codebook)
 
 def _known(codes: pd.DataFrame, found: Ratings, codebook: Codebook, experts: Sequence[str]) -> IntArray:
     """(n, K + 1) what agreeing experts said: one-hot codes, and last whether there is such a label."""
-    said = ratings(codes[codes["coder"].isin(list(experts))], codebook).of(found.units)
+    said = ratings(codes[is_expert(codes["coder"], experts)], codebook).of(found.units)
     n_experts = said.given.sum(axis=1)
     votes = said.carries.sum(axis=1)
     agreed = (n_experts > 0) & ((votes == 0) | (votes == n_experts[:, None])).all(axis=1)

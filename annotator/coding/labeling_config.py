@@ -35,7 +35,8 @@ KEYS = DIGITS + LETTERS
 # What is to be coded and, beside it, the codes, which stay in sight while a long text scrolls; on a narrow
 # screen one under the other. Class names that start with lsf- are Label Studio's: without them the page is
 # plainer and still works. The panels that are hidden are for regions of a text, which nobody marks here.
-# Label Studio does not decode &gt; here, so no selector may use it.
+# Label Studio does not decode &gt; here, so no selector may use it. Each line of a text reads from the side
+# that its first letter asks for, whatever the language of the page.
 STYLE = """
 .coding { display: grid; grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); gap: 0.5rem 1.5rem;
   max-width: 80rem; margin: 0 auto; padding: 0 1rem 2rem; align-items: start; }
@@ -47,6 +48,9 @@ STYLE = """
   opacity: 0.75; overflow-wrap: anywhere; }
 .coding .part .lsf-richtext__container { padding: 0.75rem 1.25rem; font-size: 1.1rem; line-height: 1.6;
   white-space: pre-wrap; overflow-wrap: anywhere; }
+.coding h3, .coding h4, .coding h5, .coding .lsf-richtext__container, .coding .lsf-richtext__line,
+.coding .codes label span span, .coding textarea { unicode-bidi: plaintext; text-align: start; }
+.coding .lsf-richtext__line { min-width: 100%; }
 .coding .codes { position: sticky; top: 0; max-height: calc(100vh - 9rem); overflow-y: auto; }
 .coding .codes .lsf-choices { margin: 0; }
 .coding .codes .lsf-choice { margin: 0; width: 100%; }

@@ -12,6 +12,7 @@ from annotator.adoption.adopting import adopted
 from annotator.commands.arguments import Json, StudyPath
 from annotator.errors import StudyError
 from annotator.stages.adopt import due
+from annotator.stages.adopted_sample import refuse_unfit
 from annotator.workspace import CORPUS, Workspace
 
 _ROWS = {
@@ -20,6 +21,7 @@ _ROWS = {
     "ambiguous": "a text that several units have",
     "other_text": "the id of a unit with another text",
     "matched": "units of the corpus",
+    "not_compared": "by their ids alone: texts not compared",
     "answers": "answers about them",
     "off_codebook": "not in the codebook",
     "skipped": "skipped",
@@ -32,7 +34,10 @@ _ROWS = {
 
 
 def adopt(study: StudyPath, as_json: Json = False) -> None:
-    """Show what the codes under `adopted` give, or gave once they entered the study. Writes nothing."""
+    """Show what the codes under `adopted` give, or gave once they entered the study. Writes nothing.
+
+    Ends with an error where `advance` would refuse them.
+    """
     workspace = Workspace.open(study)
     if not workspace.study.adopted:
         raise StudyError(
@@ -41,16 +46,22 @@ def adopt(study: StudyPath, as_json: Json = False) -> None:
         )
     is_done = stored.has_adopted(workspace) and not due(workspace)
     if is_done:
-        found = stored.sources(workspace)
-    else:
-        with console.spinner("reading the codes"):
-            is_ingested = workspace.store.exists(CORPUS)
-            units = workspace.units if is_ingested else corpus.read(workspace.study).units
-            found = adopted(workspace.study, units).summaries()
+        _tell(stored.sources(workspace), is_done=True, as_json=as_json)
+        return
+    with console.spinner("reading the codes"):
+        is_ingested = workspace.store.exists(CORPUS)
+        units = workspace.units if is_ingested else corpus.read(workspace.study).units
+        found = adopted(workspace.study, units)
+    _tell(found.summaries(), is_done=False, as_json=as_json)
+    found.refuse_empty()
+    refuse_unfit(workspace.study, found, units)
+
+
+def _tell(found: Sequence[Mapping[str, Any]], *, is_done: bool, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"entered": is_done, "sources": found}, indent=1))
-        return
-    _show(found, is_done)
+    else:
+        _show(found, is_done)
 
 
 def _show(found: Sequence[Mapping[str, Any]], is_done: bool) -> None:
@@ -58,6 +69,13 @@ def _show(found: Sequence[Mapping[str, Any]], is_done: bool) -> None:
     columns = {f"{number}: {each['source']}": _column(each) for number, each in enumerate(found, start=1)}
     console.show_frame(pd.DataFrame({"": ["use", *_ROWS.values()], **columns}), title)
     for each in found:
+        if n_unseen := each.get("not_compared", 0):
+            console.out.print(
+                f"{each['source']}: {n_unseen:,} texts were not compared with those of the corpus, and their "
+                "ids are believed: name their field with `text:`, if there is one",
+                markup=False,
+                soft_wrap=True,
+            )
         for what, counts in (
             ("coders", each["coders"]),
             ("codes", each["labels"]),
@@ -69,4 +87,4 @@ def _show(found: Sequence[Mapping[str, Any]], is_done: bool) -> None:
 
 
 def _column(source: Mapping[str, Any]) -> list[Any]:
-    return [source["use"], *(source[name] for name in _ROWS)]
+    return [source["use"], *(source.get(name, 0) for name in _ROWS)]

@@ -49,7 +49,7 @@ def adopt(workspace: Workspace) -> str:
     found.refuse_empty()
     labels = {use: _gold(workspace, use, of) for use, of in found.codes.items()}
     rows = pd.concat(found.codes.values(), ignore_index=True).sort_values(["unit_id", "coder"])
-    sample = sample_of(workspace, found, labels["sample"])
+    sample = sample_of(workspace, found)
     summaries = found.summaries()
     workspace.write(codes(ROUND), rows, schema.CODES, round=ROUND, sources=summaries)
     workspace.write(taught(ROUND), labels["training"], schema.GOLD, round=ROUND)
@@ -75,8 +75,11 @@ def describe(sources: Sequence[Mapping[str, Any]], n_units: Mapping[Use, int]) -
     }
     parts = ", ".join(f"{n_units[use]:,} {words[use]}" for use in words if n_units[use]) or "none"
     lost = sum(each["unmatched"] + each["ambiguous"] + each["other_text"] for each in sources)
-    return f"units adopted: {parts}" + (
-        f"; {lost:,} tasks or rows are no unit of this corpus" if lost else ""
+    unseen = sum(each["not_compared"] for each in sources)
+    return (
+        f"units adopted: {parts}"
+        + (f"; {lost:,} tasks or rows are no unit of this corpus" if lost else "")
+        + (f"; {unseen:,} texts were not compared" if unseen else "")
     )
 
 

@@ -31,15 +31,39 @@ class Sample:
     fixed_size: bool
 
 
-def sample_of(workspace: Workspace, found: Adopted, labels: pd.DataFrame) -> Sample | None:
-    """The sample, if the study adopts one; ``labels`` are those of its units that have a code.
+def sample_of(workspace: Workspace, found: Adopted) -> Sample | None:
+    """The sample, if the study adopts one. Raises StudyError as `drawn_before` does."""
+    section = _section(workspace.study)
+    if section is None:
+        return None
+    drawn, probability = drawn_before(workspace.study, section, found, workspace.units)
+    rng = np.random.default_rng(stream_seed(workspace.study, ROUND, "draw"))
+    if section.probability is not None:
+        return Sample(equal_draw(drawn, rng), fixed_size=True)
+    return Sample(unequal_draw(drawn, probability, rng), fixed_size=False)
+
+
+def refuse_unfit(study: Study, found: Adopted, units: pd.DataFrame) -> None:
+    """Raise StudyError if the study adopts a sample that is not what its section says."""
+    section = _section(study)
+    if section is not None:
+        drawn_before(study, section, found, units)
+
+
+def _section(study: Study) -> AdoptedCodes | None:
+    """What the study file says of the draw; sections of one sample say the same."""
+    return next((each for each in study.adopted if each.use == "sample"), None)
+
+
+def drawn_before(
+    study: Study, section: AdoptedCodes, found: Adopted, units: pd.DataFrame
+) -> tuple[BoolArray, FloatArray]:
+    """(N,) which units of the corpus others drew, and (N,) with which probability.
 
     Raises StudyError if units lack a code, or the stated probabilities do not fit.
     """
-    section = next((each for each in workspace.study.adopted if each.use == "sample"), None)
-    if section is None:
-        return None
-    if labels.empty:
+    coded = found.codes["sample"].dropna(subset=["label"])["unit_id"]
+    if coded.empty:
         raise StudyError(f"adopted {section.source}: no unit of the sample has a code in this corpus")
     if found.lacking and section.uncoded == "refuse":
         raise StudyError(
@@ -55,14 +79,10 @@ def sample_of(workspace: Workspace, found: Adopted, labels: pd.DataFrame) -> Sam
             hint="`annotator adopt` shows why. Where the sample was drawn from more than this corpus, leave "
             "them out by `uncoded: adjust`.",
         )
-    drawn_ids = [*labels["unit_id"], *found.lacking]
-    drawn: BoolArray = workspace.units["unit_id"].isin(drawn_ids).to_numpy()
-    probability = _probability(workspace.study, section, workspace.units)
+    drawn: BoolArray = units["unit_id"].isin([*coded, *found.lacking]).to_numpy()
+    probability = _probability(study, section, units)
     refuse_unlikely(drawn, probability)
-    rng = np.random.default_rng(stream_seed(workspace.study, ROUND, "draw"))
-    if section.probability is not None:
-        return Sample(equal_draw(drawn, rng), fixed_size=True)
-    return Sample(unequal_draw(drawn, probability, rng), fixed_size=False)
+    return drawn, probability
 
 
 def _probability(study: Study, section: AdoptedCodes, units: pd.DataFrame) -> FloatArray:

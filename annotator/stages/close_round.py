@@ -7,6 +7,7 @@ from annotator import evidence, schema
 from annotator.classifiers import in_the_loop
 from annotator.coding import gold_rule
 from annotator.coding.disagreement import ADJUDICATED
+from annotator.coding.experts import silent
 from annotator.errors import AnnotatorError
 from annotator.facets import facets
 from annotator.sampling.rounds import predict_round
@@ -14,7 +15,7 @@ from annotator.seeds import generator
 from annotator.stages.collect import outstanding, stored_codes
 from annotator.stages.disagreement import decided, undecided
 from annotator.stages.give_up import leave_out, uncodable, without_label
-from annotator.workspace import Workspace, gold, posteriors, predictions, tasks
+from annotator.workspace import ADOPTED, Workspace, gold, posteriors, predictions, tasks
 
 
 def close_round(workspace: Workspace, round_number: int) -> str:
@@ -54,7 +55,14 @@ def close_round(workspace: Workspace, round_number: int) -> str:
     workspace.write(gold(round_number), labels, schema.GOLD, round=round_number, rule=rule)
     how = ", ".join(f"{count} {name}" for name, count in labels["how"].value_counts().items())
     left_out = f"; {len(declined)} units have none" if len(declined) else ""
-    return f"{len(labels)} gold labels ({how}){left_out}"
+    return f"{len(labels)} gold labels ({how}){left_out}{_silent_experts(workspace, round_number)}"
+
+
+def _silent_experts(workspace: Workspace, round_number: int) -> str:
+    """Which experts have given no answer up to this round: a name may be misspelt."""
+    coders = [stored_codes(workspace, number)["coder"] for number in range(ADOPTED, round_number + 1)]
+    names = silent(workspace.study.coding.gold.experts, pd.concat(coders))
+    return f"; no answer so far by the experts named {', '.join(names)}" if names else ""
 
 
 def _adjudicated(workspace: Workspace, round_number: int) -> dict[str, str]:

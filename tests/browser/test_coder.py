@@ -130,6 +130,32 @@ def test_several_codes_are_ticked_by_keyboard(page: Page, label_studio: Services
     assert service.collect(sent)["label"].tolist() == ["economy;$health & care"]
 
 
+STARTS_AT_THE_RIGHT = """words => {
+  const range = document.createRange();
+  range.selectNodeContents(words);
+  const [line] = range.getClientRects(), box = words.getBoundingClientRect();
+  return line.left - box.left > box.right - line.right;
+}"""
+
+
+def test_each_line_starts_on_the_side_of_its_script(page: Page, label_studio: Services) -> None:
+    hebrew, mixed = Code(name="בריאות", definition="בתי חולים"), "שכר הדירה (rent) יקר!"
+    book = Codebook(question="מהי הבעיה החשובה?", labels=[*BOOK.labels[:2], hebrew])
+    url, token = label_studio.label_studio_url, label_studio.credentials().token
+    form = Form(book, cannot_code=("garbled",))
+    service = LabelStudio(url, token, "two directions", form, study_id=uuid.uuid4().hex)
+    service.send(1, [Task("only", f"{mixed}\n\nRents!\n{mixed}")])
+    open_task(page, service)
+    lines = page.locator(".coding .lsf-richtext__line")
+    expect(lines).to_have_text([mixed, "", "Rents!", mixed])
+    assert [lines.nth(at).evaluate(STARTS_AT_THE_RIGHT) for at in (0, 2, 3)] == [True, False, True]
+    assert page.locator(".coding .question h3").evaluate(STARTS_AT_THE_RIGHT)
+    directions = page.get_by_text(hebrew.name).last.evaluate(
+        "code => getComputedStyle(code.parentElement).unicodeBidi"
+    )
+    assert directions == "plaintext"
+
+
 def test_a_code_by_keyboard_arrives_in_codes_parquet(page: Page, tmp_path: Path) -> None:
     coding = {"kind": "label_studio", "overlap": 0.0}
     path = small_study.write(tmp_path, coding=coding, design={"rounds": 1, "budget": 5}, name="by-hand")

@@ -17,6 +17,7 @@ from annotator.coding.accounts import Account, ensure_account
 from annotator.coding.build import build
 from annotator.coding.label_studio import LabelStudio
 from annotator.coding.label_studio_webhook import register
+from annotator.coding.labeling_config import chosen
 from annotator.deploy import deploy
 from annotator.services import Services, down, processes, up, webhook_receiver
 from annotator.services.folder import ServicesFolder
@@ -72,8 +73,8 @@ def code_one(services: Services, project: int) -> None:
     account = Account(services.label_studio_url, EMAIL, PASSWORD, patience=60)
     account.log_in()
     task = account.client.get(f"/api/projects/{project}/next")
-    result = {"from_name": "label", "to_name": "text", "type": "choices", "value": {"choices": ["left"]}}
-    account.client.post(f"/api/tasks/{task['id']}/annotations/", {"result": [result], "lead_time": 5.0})
+    answer = {"result": [chosen(["left"])], "lead_time": 5.0}
+    account.client.post(f"/api/tasks/{task['id']}/annotations/", answer)
 
 
 def eventually(seconds: float, is_so: Any) -> bool:
@@ -100,6 +101,7 @@ def test_a_code_is_collected_soon_after_it_was_given(tmp_path: Path, services: S
     assert eventually(
         120, lambda: workspace.store.exists(codes(1)) and len(workspace.store.read(codes(1))) == 1
     )
+    assert workspace.store.read_frame(codes(1))["label"].tolist() == ["left"]
 
 
 def test_only_who_knows_the_token_can_ring(tmp_path: Path, services: Services) -> None:

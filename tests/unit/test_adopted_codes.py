@@ -357,6 +357,46 @@ def test_the_command_shows_what_would_enter_and_what_did(tmp_path: Path) -> None
     assert isinstance(bare.exception, StudyError)
 
 
+def test_the_command_says_that_texts_were_not_compared(tmp_path: Path) -> None:
+    path = write(tmp_path, drawn(5), {"use": "known"})
+    result = CliRunner().invoke(app, ["adopt", str(path)])
+    assert "5 texts were not compared" in result.output
+    rows = pd.read_csv(tmp_path / "codes.csv").assign(
+        text=CORPUS.set_index("id")["text"].loc[drawn(5)].tolist()
+    )
+    rows.to_csv(tmp_path / "codes.csv", index=False)
+    assert "texts were not compared with" not in CliRunner().invoke(app, ["adopt", str(path)]).output
+
+
+@pytest.mark.parametrize(
+    ("units", "section", "refusal"),
+    [
+        ([*drawn(60), "nobody"], {"use": "sample", "probability": 0.2}, "no certain unit"),
+        (drawn(60), {"use": "sample", "probability": 0.5}, "would draw about 150"),
+        (["a", "b"], {"use": "training"}, "no unit of this corpus has a code"),
+    ],
+)
+def test_the_command_refuses_what_would_not_enter(
+    tmp_path: Path, units: list[str], section: dict[str, Any], refusal: str
+) -> None:
+    result = CliRunner().invoke(app, ["adopt", str(write(tmp_path, units, section))])
+    assert "nothing is written yet" in result.output, "what does not fit is shown first"
+    assert isinstance(result.exception, StudyError)
+    assert refusal in str(result.exception)
+
+
+def test_the_command_refuses_a_sample_with_uncoded_units(tmp_path: Path) -> None:
+    section = {"use": "sample", "probability": 0.2}
+    path = write(tmp_path, drawn(60), section)
+    rows = pd.read_csv(tmp_path / "codes.csv")
+    rows.loc[3, "label"] = "a martian"
+    rows.to_csv(tmp_path / "codes.csv", index=False)
+    result = CliRunner().invoke(app, ["adopt", str(path)])
+    assert "1 drawn units have no usable code" in str(result.exception)
+    small_study.write(tmp_path, adopted=[{"file": "codes.csv", **section, "uncoded": "adjust"}])
+    assert CliRunner().invoke(app, ["adopt", str(path)]).exit_code == 0
+
+
 def test_the_report_says_where_codes_are_from(known: Workspace, training: Workspace) -> None:
     page = known.store.read_bytes("report.html").decode()
     assert "80</b> units were coded before the study" in page

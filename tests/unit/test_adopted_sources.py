@@ -119,6 +119,20 @@ def test_an_id_whose_text_is_another_one_is_not_believed(tmp_path: Path) -> None
     assert found.summaries()[0]["other_text"] == 1
 
 
+def test_ids_whose_texts_were_not_compared_are_counted(tmp_path: Path) -> None:
+    tasks = [
+        task(1, annotation(1, "left")),
+        task(2, annotation(1, "left"), body="text number 3"),
+        task(3, annotation(1, "left"), text=3),
+    ]
+    found = look(tmp_path, tasks, id="respondent").summaries()[0]
+    assert (found["matched"], found["other_text"], found["not_compared"]) == (3, 0, 1)
+    found = look(tmp_path, tasks, id="respondent", text="body").summaries()[0]
+    assert (found["matched"], found["other_text"], found["not_compared"]) == (2, 1, 0)
+    table = pd.DataFrame({"unit_id": ["u0001", "u0002"], "label": "left"})
+    assert look(tmp_path, table, "codes.csv").summaries()[0]["not_compared"] == 2
+
+
 def test_of_several_controls_one_is_named(tmp_path: Path) -> None:
     both = annotation(1, "left")
     both["result"].append(annotation(1, "sure", control="certainty")["result"][0])

@@ -66,7 +66,7 @@ class TestWhatADisagreementIs:
             ("c", "b", "x", None, None),
             ("c", "c", "y", None, None),
         ]
-        found = disagreements(answers(*settled, *dispute, *declined), BOOK, ["p", "q"])
+        found = disagreements(answers(*settled, *dispute, *declined), BOOK, ["P", "q"])
         assert set(found["unit_id"]) == {"b", "c"}
         assert found.loc[found["unit_id"] == "b", "said"].tolist() == ["x", "y"]
 

@@ -45,6 +45,21 @@ def test_an_expert_settles_the_units_that_the_expert_coded():
     assert behind is None
 
 
+@pytest.mark.parametrize("rule", ["expert", "dawid_skene"])
+def test_experts_are_found_whatever_the_case_of_their_names(rule):
+    found = codes(("a", "ann", "yes"), ("a", "prof@example.org", "no"))
+    formed, _ = gold(Gold(rule=rule, experts=("Prof@Example.org",)), found)
+    assert as_lists(formed) == [["a", "no", "expert"]]
+    alone, behind = gold(Gold(rule=rule, experts=("PROF",)), codes(("a", "prof", "no")))
+    assert as_lists(alone) == [["a", "no", "expert"]]
+    assert (behind is None) == (rule == "expert"), "an expert alone teaches the model"
+
+
+def test_an_expert_named_twice_is_refused_whatever_the_case():
+    with pytest.raises(ValidationError, match="given twice"):
+        Gold(rule="expert", experts=("Prof", "prof"))
+
+
 def test_what_an_expert_skipped_or_answered_off_the_codebook_settles_nothing():
     found = codes(("a", "ann", "yes"), ("a", "prof", None), ("b", "ann", "no"), ("b", "prof", "perhaps"))
     formed, _ = gold(Gold(rule="expert", experts=("prof",)), found)

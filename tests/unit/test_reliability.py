@@ -12,6 +12,7 @@ import several_coders
 import small_study
 
 from annotator import evidence, label_sets, schema
+from annotator.advance import advance
 from annotator.codebook import Code, Codebook
 from annotator.coding.ratings import label_ratings, ratings
 from annotator.coding.reliability import against_others, krippendorff_alpha
@@ -223,6 +224,15 @@ def test_gold_by_the_model_keeps_its_probabilities_and_says_so(tmp_path: Path) -
     settled = pd.concat([workspace.store.read_frame(gold(number)) for number in (1, 2, 3)])
     wrong = (settled["label"] != settled["unit_id"].map(truth)).mean()
     assert abs(wrong - one(rows, statistic="gold_error")["value"]) < 0.08
+
+
+def test_closing_a_round_names_experts_who_answered_nothing(tmp_path: Path) -> None:
+    rule = {"rule": "expert", "experts": ["Replay", "Prof@Example.org"]}
+    workspace = Workspace.open(several_coders.write(tmp_path, gold=rule))
+    while (outcome := advance(workspace)).step.stage != "close_round":
+        pass
+    assert "60 expert" in outcome.message
+    assert outcome.message.endswith("; no answer so far by the experts named Prof@Example.org")
 
 
 def test_gold_by_an_expert_is_the_experts_where_there_is_one(tmp_path: Path) -> None:

@@ -203,3 +203,34 @@ def test_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
 def test_yes_and_no_stay_words(tmp_path: Path) -> None:
     text = yaml.safe_dump(MINIMAL).replace("'yes'", "yes").replace("'no'", "no")
     assert study_file.read(write(tmp_path, text)).codebook.names == ("yes", "no")
+
+
+@pytest.mark.parametrize("name", ["true", "false"])
+def test_a_code_that_breaks_the_coders_page_is_refused_where_people_code_on_it(
+    tmp_path: Path, name: str
+) -> None:
+    data = changed(("codebook", "labels", 1, "name"), name)
+    path = write(tmp_path, data)
+    assert study_file.read(path).codebook.names == ("yes", name)
+    data["coding"] = {"kind": "label_studio"}
+    with pytest.raises(StudyError, match="call it yes or no") as caught:
+        study_file.read(write(tmp_path, data))
+    line = next(i for i, text in enumerate(path.read_text().splitlines(), 1) if f"name: '{name}'" in text)
+    assert f"line {line}, codebook.labels.1.name: " in str(caught.value)
+    data["codebook"]["labels"][1]["name"] = name.capitalize()
+    assert study_file.read(write(tmp_path, data)).codebook.names == ("yes", name.capitalize())
+
+
+def test_a_code_that_yaml_reads_as_a_boolean_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, changed(("codebook", "labels", 1, "name"), True))
+    with pytest.raises(StudyError, match=r"codebook\.labels\.1\.name: expected text .*true or false"):
+        study_file.read(path)
+
+
+@pytest.mark.parametrize("name", ["cannot code: garbled", "Cannot code: garbled"])
+def test_a_code_that_reads_as_a_reason_is_refused(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path, changed(("codebook", "labels", 0, "name"), name))
+    with pytest.raises(
+        StudyError, match=r"codebook\.labels\.0\.name: no code may start with 'cannot code: '"
+    ):
+        study_file.read(path)
