@@ -78,7 +78,8 @@ def _answer(annotation: Mapping[str, Any], control: str | None, coders: Mapping[
 
 def _coder(account: Any, coders: Mapping[int, str]) -> str:
     if isinstance(account, dict):
-        return str(account.get("email") or _coder(account.get("id"), coders))
+        email = str(account.get("email") or "")
+        return email if "@" in email else _coder(account.get("id"), coders)
     return coders.get(account, f"account {account}") if account is not None else "unknown"
 
 

@@ -60,7 +60,7 @@ def test_an_export_is_read_whatever_its_project_called_things(tmp_path: Path) ->
         tmp_path,
         [
             task(1, annotation({"id": 4, "email": "ann@example.org"}, "Left wing")),
-            task(2, annotation(7, "RIGHT"), annotation(8, "Left wing", number=2)),
+            task(2, annotation(7, "RIGHT"), annotation({"id": 8, "email": "Deleted"}, "Left wing", number=2)),
             task(3, annotation(7, "a martian")),
             task(4, annotation(7, number=3, was_cancelled=True)),
             task(5),
