@@ -207,7 +207,10 @@ def test_a_code_once_collected_stays_and_a_later_one_of_the_coder_counts() -> No
     def rows(*values: tuple[str, str, str]) -> pd.DataFrame:
         frame = pd.DataFrame(values, columns=["unit_id", "coder", "label"])
         return frame.assign(
-            lead_time=1.0, annotation_id=1, updated_at=pd.Timestamp("2026-01-01", tz="UTC"), skipped=False
+            lead_time=1.0,
+            annotation_id=frame["coder"].map({"ann": 1, "ben": 2}),
+            updated_at=pd.Timestamp("2026-01-01", tz="UTC"),
+            skipped=False,
         )
 
     merged = merge(rows(("a", "ann", "x"), ("b", "ann", "x")), rows(("b", "ann", "y"), ("b", "ben", "x")))
