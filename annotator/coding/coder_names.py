@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import pandas as pd
+
 
 def coder_names(accounts: Iterable[Mapping[str, Any]]) -> dict[int, str]:
     """The e-mail address of each account of Label Studio, by its number.
@@ -21,3 +23,14 @@ def coder_names(accounts: Iterable[Mapping[str, Any]]) -> dict[int, str]:
         for account in accounts
         if "@" in (account["email"] or "") and times[account["email"]] == 1
     }
+
+
+def under_known_names(found: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """Codes as ``found``, each under the coder whom ``known`` gives for the same answer.
+
+    So an answer stays with its coder, also when the account has got another name, or none, since.
+    """
+    answer = ["unit_id", "annotation_id"]
+    sure = known[~known.duplicated(answer, keep=False)].set_index(answer)["coder"]
+    before = sure.reindex(pd.MultiIndex.from_frame(found[answer])).to_numpy()
+    return found.assign(coder=found["coder"].where(pd.isna(before), before))

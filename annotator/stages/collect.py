@@ -6,6 +6,7 @@ import pyarrow as pa
 from annotator import schema
 from annotator.coding import gold as gold_rules
 from annotator.coding.build import build
+from annotator.coding.coder_names import under_known_names
 from annotator.coding.protocol import CodingService
 from annotator.stages import late
 from annotator.stages.send import send
@@ -42,12 +43,12 @@ def no_codes(codes: pd.DataFrame) -> list[str]:
 
     >>> answer = {"unit_id": "u7", "coder": "ann", "label": None, "cannot_code": None, "skipped": False}
     >>> no_codes(pd.DataFrame([answer]))
-    ["1 answer of ann is no code, such as of unit 'u7': it has to be corrected in Label Studio"]
+    ["1 answer of ann is no code, such as of unit 'u7': to be corrected in Label Studio"]
     """
     is_none = codes["label"].isna() & codes["cannot_code"].isna() & ~codes["skipped"].astype(bool)
     return [
         f"{len(mine)} answer{'s' * (len(mine) > 1)} of {coder} {'are' if len(mine) > 1 else 'is'} no code, "
-        f"such as of unit {mine['unit_id'].iloc[0]!r}: it has to be corrected in Label Studio"
+        f"such as of unit {mine['unit_id'].iloc[0]!r}: to be corrected in Label Studio"
         for coder, mine in codes[is_none].groupby("coder")
     ]
 
@@ -134,17 +135,9 @@ def outstanding(workspace: Workspace, round_number: int) -> pd.DataFrame:
 
 def merge(known: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
     """One row a coder and unit, the found one where there are both, sorted by unit and coder."""
-    both = pd.concat([known, _under_known_names(_as_stored(found), known)], ignore_index=True)
+    both = pd.concat([known, under_known_names(_as_stored(found), known)], ignore_index=True)
     latest = both.drop_duplicates(["unit_id", "coder"], keep="last")
     return _as_stored(latest.sort_values(["unit_id", "coder"]))
-
-
-def _under_known_names(found: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
-    """An answer stays with its coder, also when the account has got another name, or none, since."""
-    answer = ["unit_id", "annotation_id"]
-    sure = known[~known.duplicated(answer, keep=False)].set_index(answer)["coder"]
-    before = sure.reindex(pd.MultiIndex.from_frame(found[answer])).to_numpy()
-    return found.assign(coder=found["coder"].where(pd.isna(before), before))
 
 
 def replaced(known: pd.DataFrame, merged: pd.DataFrame) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from annotator import schema
+from annotator.coding.coder_names import under_known_names
 from annotator.workspace import Workspace, codes, late_codes, tasks
 
 _SAID = ["unit_id", "coder", "label", "skipped", "cannot_code", "note"]
@@ -24,7 +25,9 @@ def keep(workspace: Workspace, closed: range, found: pd.DataFrame) -> None:
         if rows.empty:
             continue
         kept = stored_late(workspace, number)
-        new = rows[_is_new(rows, pd.concat([workspace.store.read_frame(codes(number)), kept]))]
+        known = pd.concat([workspace.store.read_frame(codes(number)), kept])
+        rows = under_known_names(rows, known.drop_duplicates(["unit_id", "annotation_id"], keep="last"))
+        new = rows[_is_new(rows, known)]
         if len(new):
             everything = pd.concat([kept, new], ignore_index=True)
             workspace.write(late_codes(number), everything, schema.CODES, round=number)

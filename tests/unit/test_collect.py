@@ -21,7 +21,7 @@ class Coders:
     """Codes on record, of which some come late or are changed; remembers what it was asked for."""
 
     def __init__(self, monkeypatch):
-        self.late, self.changes, self.asked, self.others = set(), {}, [], {}
+        self.late, self.changes, self.asked, self.others, self.names = set(), {}, [], {}, {}
         self._collect = ReplayCoding.collect
 
         def instead(service, *given):
@@ -38,7 +38,8 @@ class Coders:
             codes.loc[changed, "updated_at"] = DAY + pd.Timedelta(hours=1)
         for unit, label in self.others.items():
             row = codes[codes["unit_id"] == unit].assign(coder="eve", label=label)
-            codes = pd.concat([codes, row])
+            codes = pd.concat([codes, row.assign(annotation_id=1_000_000)])
+        codes["coder"] = codes["coder"].replace(self.names)
         return codes[~codes["unit_id"].isin(self.late)].reset_index(drop=True)
 
 
@@ -160,3 +161,18 @@ def test_a_kill_between_late_codes_and_those_of_the_round_loses_and_doubles_noth
     assert coders.asked == [DAY - OVERLAPPING]
     assert len(late_labels(workspace)) == 1
     assert len(stored_codes(workspace, 2)) == 17
+
+
+def test_who_has_another_name_now_said_nothing_late_and_stays_the_coder(second):
+    workspace, coders, unit, label = second
+    collect(workspace, 2)
+    coders.names = {"replay": "account 5"}
+    collect(workspace, 2)
+    assert not workspace.store.exists(late_codes(1))
+    assert set(stored_codes(workspace, 2)["coder"]) == {"replay"}
+    coders.changes = {unit: other_codes(label)[0]}
+    for _ in range(2):
+        collect(workspace, 2)
+    assert stored_late(workspace, 1)[["coder", "label"]].to_numpy().tolist() == [
+        ["replay", other_codes(label)[0]]
+    ]
