@@ -5,15 +5,17 @@ interface directly: few calls are needed, each with its own rule about what may 
 the vendor's client takes seconds (docs/decisions/0005-the-vendors-client.md).
 """
 
+import itertools
 import json
-import random
 import time
 import weakref
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import httpx
+import numpy as np
 
+from annotator.backoff import backoff
 from annotator.errors import ServiceError, ServiceUnavailableError
 from annotator.labeling.privacy import is_local
 
@@ -156,19 +158,21 @@ class NotFoundError(ServiceError):
 
 
 def pauses(total: float) -> Iterator[float]:
-    """Growing pauses with jitter (in seconds, about eight at most) that add up to ``total``.
+    """Growing pauses with jitter (in seconds, eight at most) that add up to ``total``.
 
     >>> round(sum(pauses(20.0)), 6)
     20.0
     >>> list(pauses(0.0))
     []
     """
-    pause, left = 0.5, total
-    while left > 0:
-        jittered = min(left, pause * random.uniform(0.8, 1.2))
-        yield jittered
-        left -= jittered
-        pause = min(2 * pause, 8.0)
+    rng = np.random.default_rng()
+    left = total
+    for attempt in itertools.count(1):
+        if left <= 0:
+            return
+        pause = min(left, backoff(attempt, rng, longest=8.0))
+        yield pause
+        left -= pause
 
 
 def _http(url: str, auth: httpx.Auth | None) -> httpx.Client:

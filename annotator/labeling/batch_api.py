@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
+from annotator.backoff import backoff
 from annotator.errors import ServiceError, ServiceUnavailableError
-from annotator.labeling import limits
 from annotator.labeling.client import NO_KEY, sound_key, sound_url
 from annotator.labeling.connection import http_client
 from annotator.labeling.faults import Fault, sort_out
@@ -148,7 +148,7 @@ class BatchApi:
                     fault = _fault(error, self._redacted)
                 if not fault.retryable or attempt == attempts:
                     break
-                await asyncio.sleep(limits.backoff(attempt, rng))
+                await asyncio.sleep(backoff(attempt, rng))
         return fault
 
     def _redacted(self, text: str) -> str:

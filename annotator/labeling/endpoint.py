@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from annotator.backoff import LONGEST_WAIT, backoff
 from annotator.errors import ServiceError, ServiceUnavailableError
 from annotator.labeling import tokens
 from annotator.labeling.client import NO_KEY, Client, sound_key, sound_url
@@ -16,7 +17,7 @@ from annotator.labeling.completion import Completion, NotACompletionError
 from annotator.labeling.database import Database
 from annotator.labeling.faults import Fault, sort_out
 from annotator.labeling.gate import Gate
-from annotator.labeling.limits import LONGEST_WAIT, Limits, Streak, backoff
+from annotator.labeling.limits import Limits, Streak
 from annotator.labeling.pace import Pace
 from annotator.labeling.prompts import Message
 

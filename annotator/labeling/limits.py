@@ -1,13 +1,9 @@
 """How much to ask of an endpoint, when to try a request again, and when to stop asking altogether."""
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-
-import numpy as np
-
-LONGEST_WAIT = 60.0
-"""Seconds a single request waits before its next try; an endpoint that asks for more is left alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +23,6 @@ class Limits:
     tokens_per_minute: float | None = None
     timeout: float = 60.0
     attempts: int = 5
-
-
-def backoff(attempt: int, rng: np.random.Generator) -> float:
-    """Seconds to wait after the ``attempt``-th failed try (1, 2, ...): doubling, with jitter of one half.
-
-    >>> rng = np.random.default_rng(0)
-    >>> all(2.0 <= backoff(3, rng) <= 4.0 for _ in range(100))
-    True
-    """
-    return min(LONGEST_WAIT, 2.0 ** (attempt - 1)) * float(rng.uniform(0.5, 1.0))
 
 
 def retry_after(value: str | None, now: datetime | None = None) -> float | None:
@@ -60,7 +46,7 @@ def retry_after(value: str | None, now: datetime | None = None) -> float | None:
             return None
         at = at if at.tzinfo else at.replace(tzinfo=UTC)
         seconds = (at - (now or datetime.now(UTC))).total_seconds()
-    return max(0.0, seconds) if np.isfinite(seconds) else None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 @dataclass

@@ -2,15 +2,19 @@
 
 Label Studio reports every single code. A run is asked for a moment after the first report, and the next not
 before ``every`` seconds have gone by. While a run is on its way or at work no other is asked for: it may have
-looked before the last code came, so that one more follows it. A report that is lost, for a service is away
-or the receiver was restarted, costs nothing but time: the schedule goes on.
+looked before the last code came, so that one more follows it. A Prefect that fails is asked again soon. A
+report that is lost, for the receiver was restarted, costs nothing but time: the schedule goes on.
 """
 
 import asyncio
 import logging
 import time
+import uuid
 
 import httpx
+import numpy as np
+
+from annotator.backoff import backoff
 
 logger = logging.getLogger(__name__)
 
@@ -36,11 +40,10 @@ class Prefect:
         answer = await self._http.post("/flow_runs/count", json=body)
         return bool(answer.raise_for_status().json())
 
-    async def run(self, deployment: str) -> None:
-        """Ask for a run now. Raises httpx.HTTPError."""
-        answer = await self._http.post(
-            f"/deployments/{deployment}/create_flow_run", json={"tags": ["webhook"]}
-        )
+    async def run(self, deployment: str, key: str) -> None:
+        """Ask for a run now, and for no second one with the same key. Raises httpx.HTTPError."""
+        body = {"tags": ["webhook"], "idempotency_key": key}
+        answer = await self._http.post(f"/deployments/{deployment}/create_flow_run", json=body)
         answer.raise_for_status()
 
     async def close(self) -> None:
@@ -57,6 +60,7 @@ class Ringing:
         self._delay = delay
         self._waiting: dict[str, asyncio.Task[None]] = {}
         self._last: dict[str, float] = {}
+        self._rng = np.random.default_rng()
 
     def ring(self, study: str) -> None:
         """There is something new in this study; returns at once."""
@@ -74,17 +78,24 @@ class Ringing:
 
     async def _is_settled(self, study: str) -> bool:
         """Whether a run was asked for, or never can be; False to try again later."""
-        try:
-            deployment = await self._prefect.find(study)
-            if deployment is None:
-                logger.warning("Prefect knows no deployment advance/%s: run `annotator deploy`", study)
-                return True
-            if await self._prefect.is_busy(deployment):
-                return False
-            await self._prefect.run(deployment)
-        except httpx.HTTPError as error:
-            logger.warning("advance/%s could not be started: %s", study, str(error) or type(error).__name__)
+        key, failures = uuid.uuid4().hex, 0
+        while True:
+            try:
+                return await self._ask(study, key)
+            except httpx.HTTPError as error:
+                what = str(error) or type(error).__name__
+                logger.warning("advance/%s could not be started: %s", study, what)
+            failures += 1
+            await asyncio.sleep(backoff(failures, self._rng, longest=self._every))
+
+    async def _ask(self, study: str, key: str) -> bool:
+        deployment = await self._prefect.find(study)
+        if deployment is None:
+            logger.warning("Prefect knows no deployment advance/%s: run `annotator deploy`", study)
+            return True
+        if await self._prefect.is_busy(deployment):
             return False
+        await self._prefect.run(deployment, key)
         self._last[study] = time.monotonic()
         logger.info("advance/%s was started", study)
         return True

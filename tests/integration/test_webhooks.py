@@ -77,6 +77,11 @@ def code_one(services: Services, project: int) -> None:
     account.client.post(f"/api/tasks/{task['id']}/annotations/", answer)
 
 
+def heard(services: Services) -> str:
+    """What the receiver says of itself."""
+    return ServicesFolder(services.root).log(WEBHOOK_RECEIVER).read_text()[-3000:]
+
+
 def eventually(seconds: float, is_so: Any) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -96,7 +101,7 @@ def test_a_code_is_collected_soon_after_it_was_given(tmp_path: Path, services: S
     project = service_of(workspace).project_id
     assert runs(services, "rung") == []
     code_one(services, project)
-    assert eventually(120, lambda: bool(runs(services, "rung")))
+    assert eventually(120, lambda: bool(runs(services, "rung"))), heard(services)
     assert "webhook" in runs(services, "rung")[0]["tags"]
     assert eventually(
         120, lambda: workspace.store.exists(codes(1)) and len(workspace.store.read(codes(1))) == 1
@@ -118,7 +123,7 @@ def test_only_who_knows_the_token_can_ring(tmp_path: Path, services: Services) -
     time.sleep(5)
     assert runs(services, "quiet") == []
     assert httpx.post(reports.url, headers=reports.headers, trust_env=False).status_code == 202
-    assert eventually(30, lambda: len(runs(services, "quiet")) == 1)
+    assert eventually(120, lambda: len(runs(services, "quiet")) == 1), heard(services)
 
 
 def test_many_reports_start_one_run(tmp_path: Path, services: Services) -> None:
@@ -126,7 +131,7 @@ def test_many_reports_start_one_run(tmp_path: Path, services: Services) -> None:
     assert reports is not None
     for _ in range(50):
         httpx.post(reports.url, headers=reports.headers, trust_env=False)
-    assert eventually(30, lambda: len(runs(services, "often")) == 1)
+    assert eventually(120, lambda: len(runs(services, "often")) == 1), heard(services)
     time.sleep(5)
     assert len(runs(services, "often")) == 1
 

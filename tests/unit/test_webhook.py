@@ -17,12 +17,13 @@ from annotator.workspace import Workspace
 
 
 class FakePrefect(Prefect):
-    """A Prefect that counts, knows all studies but one, and can be busy or away for a number of calls."""
+    """Counts, knows all studies but one, and can be busy, away or mute for a number of calls."""
 
-    def __init__(self, *, busy: int = 0, away: int = 0) -> None:
+    def __init__(self, *, busy: int = 0, away: int = 0, mute: int = 0) -> None:
         super().__init__("http://127.0.0.1:1/api")
         self.runs: list[str] = []
-        self.busy, self.away = busy, away
+        self.keys: set[str] = set()
+        self.busy, self.away, self.mute = busy, away, mute
 
     async def find(self, study: str) -> str | None:
         if self.away:
@@ -35,8 +36,13 @@ class FakePrefect(Prefect):
         self.busy -= 1
         return self.busy >= 0
 
-    async def run(self, deployment: str) -> None:
-        self.runs.append(deployment)
+    async def run(self, deployment: str, key: str) -> None:
+        if key not in self.keys:
+            self.runs.append(deployment)
+            self.keys.add(key)
+        if self.mute:
+            self.mute -= 1
+            raise httpx.ReadTimeout("no answer")
 
 
 async def play(prefect: FakePrefect, studies: list[str], seconds: float, *, every: float = 0.2) -> list[str]:
@@ -75,6 +81,16 @@ def test_a_run_at_work_is_followed_by_one_more() -> None:
 
 def test_a_prefect_that_is_away_is_asked_again() -> None:
     assert asyncio.run(play(FakePrefect(away=2), ["one"], 0.5, every=0.1)) == ["one"]
+
+
+def test_a_prefect_that_failed_once_is_asked_again_soon() -> None:
+    assert asyncio.run(play(FakePrefect(away=1), ["one"], 1.5, every=600)) == ["one"]
+
+
+def test_a_run_whose_acknowledgement_was_lost_is_not_asked_for_twice() -> None:
+    prefect = FakePrefect(mute=2)
+    assert asyncio.run(play(prefect, ["one"], 0.5, every=0.1)) == ["one"]
+    assert prefect.mute == 0
 
 
 def test_a_study_that_is_not_deployed_is_let_be() -> None:
