@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from annotator import services
-from annotator.errors import ServiceError, StudyError
+from annotator.errors import ServiceError
 from annotator.services.work_pool import ensure_work_pool
 from annotator.workspace import Workspace
 
@@ -21,12 +21,7 @@ def deploy(workspace: Workspace, cron: str) -> str:
     """
     study = workspace.study
     local = services.find(study.folder)
-    api_url = os.environ.get("PREFECT_API_URL") or (local.prefect_api_url if local else None)
-    if api_url is None:
-        raise StudyError(
-            "no Prefect server is known",
-            hint="`annotator up` starts one on this machine; or set PREFECT_API_URL to yours.",
-        )
+    api_url = services.prefect_api_url(study.folder)
     ensure_work_pool(api_url)
     services.ensure_zombie_automation(api_url)
     variables = {

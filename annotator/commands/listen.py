@@ -28,7 +28,7 @@ def listen(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     hosts = host or ["127.0.0.1"]
-    app = receiver(_secret(), Prefect(_api_url(), _account()), every=every)
+    app = receiver(_secret(), Prefect(services.prefect_api_url(Path()), _account()), every=every)
     try:
         serve(app, hosts, port)
     except OSError as error:
@@ -47,17 +47,6 @@ def _secret() -> str:
             hint=f"Set {SECRET_VARIABLE} to a long random word, here and where studies are advanced.",
         )
     return secret
-
-
-def _api_url() -> str:
-    local = services.find(Path())
-    url = os.environ.get("PREFECT_API_URL") or (local.prefect_api_url if local else None)
-    if url is None:
-        raise StudyError(
-            "no Prefect server is known",
-            hint="`annotator up` starts one on this machine; or set PREFECT_API_URL to yours.",
-        )
-    return url
 
 
 def _account() -> tuple[str, str] | None:

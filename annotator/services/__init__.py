@@ -7,6 +7,7 @@ services of its project are, ``status`` whether they answer. Everything lives un
 from annotator.services.automation import ensure_zombie_automation
 from annotator.services.folder import Credentials, Services, find
 from annotator.services.lifecycle import down, up
+from annotator.services.prefect_address import prefect_api_url
 from annotator.services.status import ServiceStatus, status
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "down",
     "ensure_zombie_automation",
     "find",
+    "prefect_api_url",
     "status",
     "up",
 ]

@@ -48,6 +48,15 @@ def new_service(label_studio: Services, token: str, study_id: str | None = None)
     return LabelStudio(label_studio.label_studio_url, token, "in step", Form(BOOK), study_id=study)
 
 
+def sent_study(folder: Path, name: str, *, rounds: int, budget: int, overlap: float) -> Workspace:
+    """A study whose first round waits for its coders."""
+    coding = {"kind": "label_studio", "overlap": overlap}
+    path = small_study.write(folder, coding=coding, design={"rounds": rounds, "budget": budget}, name=name)
+    while not advance(Workspace.open(path)).is_last:
+        pass
+    return Workspace.open(path)
+
+
 def answer(account: Account, task_id: int, label: str) -> int:
     body = {"result": [chosen([label])], "lead_time": 3.0}
     return int(account.client.post(f"/api/tasks/{task_id}/annotations/", body)["id"])
@@ -129,15 +138,7 @@ def test_tasks_edited_by_hand_do_not_stop_a_round(
 def test_a_code_changed_before_the_close_counts_and_the_earlier_one_is_kept(
     tmp_path: Path, label_studio: Services, account: Account
 ) -> None:
-    path = small_study.write(
-        tmp_path,
-        coding={"kind": "label_studio", "overlap": 0.0},
-        design={"rounds": 1, "budget": 12},
-        name="changed-later",
-    )
-    while not advance(Workspace.open(path)).is_last:
-        pass
-    workspace = Workspace.open(path)
+    workspace = sent_study(tmp_path, "changed-later", rounds=1, budget=12, overlap=0.0)
     task = workspace.store.read_frame(tasks(1)).iloc[0]
     first = answer(account, task["task_id"], "left")
     advance(workspace)
@@ -210,19 +211,11 @@ def test_a_code_given_while_the_overlap_was_raised_leaves_the_task_open(
 def test_a_code_changed_after_the_close_is_kept_and_gold_stays(
     tmp_path: Path, label_studio: Services, account: Account
 ) -> None:
-    path = small_study.write(
-        tmp_path,
-        coding={"kind": "label_studio", "overlap": 0.0},
-        design={"rounds": 2, "budget": 20},
-        name="late-codes",
-    )
-    while not advance(Workspace.open(path)).is_last:
-        pass
-    workspace = Workspace.open(path)
+    workspace = sent_study(tmp_path, "late-codes", rounds=2, budget=20, overlap=0.0)
     ids = workspace.store.read_frame(tasks(1))["task_id"]
     annotations = [answer(account, task_id, "left") for task_id in ids]
-    while next_step(Workspace.open(path)) != Step("collect", 2):
-        advance(Workspace.open(path))
+    while next_step(Workspace.open(workspace.study.path)) != Step("collect", 2):
+        advance(Workspace.open(workspace.study.path))
     settled = workspace.store.read_bytes(gold(1))
     assert advance(workspace).message == "0 of 10 units coded"
     assert not workspace.store.exists(late_codes(1))
@@ -240,15 +233,7 @@ def test_a_code_changed_after_the_close_is_kept_and_gold_stays(
 def test_texts_given_up_are_offered_to_nobody_and_what_comes_all_the_same_is_kept(
     tmp_path: Path, label_studio: Services, account: Account
 ) -> None:
-    path = small_study.write(
-        tmp_path,
-        coding={"kind": "label_studio", "overlap": 0.5},
-        design={"rounds": 2, "budget": 20},
-        name="given-up",
-    )
-    while not advance(Workspace.open(path)).is_last:
-        pass
-    workspace = Workspace.open(path)
+    workspace = sent_study(tmp_path, "given-up", rounds=2, budget=20, overlap=0.5)
     sent = workspace.store.read_frame(tasks(1))
     once, twice = sent[sent["overlap"] == 1], sent[sent["overlap"] == 2]
     for task_id in (*once["task_id"][:3], *twice["task_id"][:3]):
@@ -259,8 +244,8 @@ def test_texts_given_up_are_offered_to_nobody_and_what_comes_all_the_same_is_kep
     assert isinstance(service, LabelStudio)
     with pytest.raises(NotFoundError):
         account.client.get(f"/api/projects/{service.project_id}/next")
-    while next_step(Workspace.open(path)) != Step("collect", 2):
-        advance(Workspace.open(path))
+    while next_step(Workspace.open(workspace.study.path)) != Step("collect", 2):
+        advance(Workspace.open(workspace.study.path))
     answer(account, once["task_id"].iloc[4], "right")  # on a page that was open all the while
     new = set(workspace.store.read_frame(tasks(2))["task_id"])
     for _ in range(2):
@@ -274,7 +259,8 @@ def test_who_was_removed_stays_the_coder_and_two_of_them_are_two(
     label_studio: Services, client: Client
 ) -> None:
     url, token = label_studio.label_studio_url, label_studio.credentials().token
-    service = new_service(label_studio, token)
+    study = uuid.uuid4().hex
+    service = new_service(label_studio, token, study)
     tasks = [Task(f"unit {number}", "Text", overlap=2) for number in range(3)]
     sent = service.send(1, tasks)
     emails = [f"{uuid.uuid4().hex}@example.com" for _ in range(2)]
@@ -288,7 +274,7 @@ def test_who_was_removed_stays_the_coder_and_two_of_them_are_two(
     for leaver in leavers:
         number = leaver.client.get("/api/current-user/whoami")["id"]
         client.delete(f"/api/organizations/1/memberships/{number}/")
-    found = new_service(label_studio, token, service._study_id).collect(sent)
+    found = new_service(label_studio, token, study).collect(sent)
     assert len(found) == 6
     merged = merge(known, found)
     assert len(merged) == 6
