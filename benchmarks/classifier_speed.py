@@ -41,7 +41,7 @@ from models.encoder_network import Network, new_network
 from models.encoder_tokens import Tokens, shuffled_batches
 from models.encoder_training import Training, TrainingSet, repeatable, train
 from models.label_map import LabelMap
-from models.pretrained import quiet
+from models.pretrained import loading
 from models.saving import save
 
 LABELS = LabelMap(("no", "yes", "unclear"))
@@ -61,7 +61,7 @@ def prediction(classifier: EncoderClassifier, texts: list[str], threads: int) ->
     network = classifier._network
     assert network is not None
     torch.set_num_threads(threads)
-    with quiet():
+    with loading():
         peer = pipeline(
             "text-classification", model=network.model, tokenizer=network.text.tokenizer, top_k=None
         )
@@ -142,7 +142,7 @@ def trainer_loop(network: Network, data: TrainingSet, config: EncoderConfig) -> 
         {**{name: ids[row] for name, ids in data.tokens.ids.items()}, "labels": int(data.labels[row])}
         for row in range(len(data.tokens))
     ]
-    with tempfile.TemporaryDirectory() as folder, quiet():
+    with tempfile.TemporaryDirectory() as folder, loading():
         arguments = TrainingArguments(
             output_dir=folder,
             per_device_train_batch_size=BATCH,

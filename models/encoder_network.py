@@ -14,7 +14,7 @@ from models.encoder_loss import n_outputs
 from models.encoder_tokens import TextTokenizer
 from models.errors import CheckpointError
 from models.label_map import LabelMap
-from models.pretrained import chosen_device, fingerprint, open_base, quiet, text_tokenizer
+from models.pretrained import chosen_device, fingerprint, loading, open_base, text_tokenizer
 
 BASE_FILE = "base.json"
 
@@ -38,8 +38,8 @@ def new_network(config: EncoderConfig, label_map: LabelMap) -> Network:
 
     Raises CannotFitError if the base cannot be loaded.
     """
-    (model, loading), tokenizer = open_base(config.base, lambda where: _load(where, label_map))
-    fresh = set(loading["missing_keys"]) | {str(key[0]) for key in loading["mismatched_keys"]}
+    (model, found), tokenizer = open_base(config.base, lambda where: _load(where, label_map))
+    fresh = set(found["missing_keys"]) | {str(key[0]) for key in found["mismatched_keys"]}
     base_hash = fingerprint(model, without=fresh)
     text = text_tokenizer(model, tokenizer, config.max_length, _reserved(config))
     model.config.pad_token_id = tokenizer.pad_token_id
@@ -51,7 +51,7 @@ def new_network(config: EncoderConfig, label_map: LabelMap) -> Network:
 
 def write_network(network: Network, config: EncoderConfig, folder: Path) -> None:
     """Put what was trained into a folder: everything, or the adapter and the name and hash of its base."""
-    with quiet():
+    with loading():
         if config.method == "full":
             network.model.save_pretrained(folder)
             network.text.tokenizer.save_pretrained(folder)
@@ -70,8 +70,8 @@ def read_network(folder: Path, config: EncoderConfig, label_map: LabelMap) -> Ne
     """
     full = config.method == "full"
     base = str(folder) if full else config.base
-    (model, loading), tokenizer = open_base(base, lambda where: _load(where, label_map))
-    fresh = set(loading["missing_keys"]) | {str(key[0]) for key in loading["mismatched_keys"]}
+    (model, found), tokenizer = open_base(base, lambda where: _load(where, label_map))
+    fresh = set(found["missing_keys"]) | {str(key[0]) for key in found["mismatched_keys"]}
     if full and fresh:
         raise CheckpointError(f"{folder} lacks the weights {', '.join(sorted(fresh))}. Train anew")
     base_hash = fingerprint(model, without=fresh)
@@ -84,7 +84,7 @@ def read_network(folder: Path, config: EncoderConfig, label_map: LabelMap) -> Ne
                 f"the base model {config.base!r} is not the one that the adapter in {folder} was trained on: "
                 "its weights differ. Bring that base back, or train anew"
             )
-        with quiet():
+        with loading():
             model = peft.PeftModel.from_pretrained(model, str(folder))
     device = chosen_device(config.device)
     return Network(model.to(device).eval(), text, device, base_hash)
@@ -108,7 +108,7 @@ def _reserved(config: EncoderConfig) -> int:
 def _adapted(model: Any, config: EncoderConfig, fresh: list[str]) -> Any:
     """The model with an adapter. What the base did not bring is trained and stored with it."""
     settings: dict[str, Any] = {"task_type": peft.TaskType.SEQ_CLS, "modules_to_save": fresh or None}
-    with quiet():
+    with loading():
         if config.method == "prompt":
             settings["num_virtual_tokens"] = config.prompt_tokens
             return peft.get_peft_model(model, peft.PromptTuningConfig(**settings))

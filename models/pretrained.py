@@ -14,6 +14,7 @@ from transformers.utils import logging as transformers_logging_module
 from models import embedded, hub
 from models.encoder_tokens import TextTokenizer
 from models.errors import CannotFitError
+from models.load_lock import LOAD_LOCK
 
 transformers_logging: Any = transformers_logging_module
 
@@ -41,7 +42,7 @@ def open_base(base: str, load: Callable[[str], Loaded]) -> tuple[Loaded, Any]:
     """
     where = place(base)
     try:
-        with quiet():
+        with loading():
             tokenizer = AutoTokenizer.from_pretrained(where)
             loaded = load(where)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError, httpx2.TransportError) as error:
@@ -92,16 +93,19 @@ def fingerprint(model: Any, without: set[str]) -> str:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Keep ``transformers`` from printing bars and reports, and from warnings about its own future."""
-    verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
+def loading() -> Iterator[None]:
+    """Around the opening, changing and writing of models: one thread at a time, and without a sound.
+
+    Keeps ``transformers`` from printing bars and reports, and from warnings about its own future.
+    """
+    with LOAD_LOCK, warnings.catch_warnings():
+        verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+        transformers_logging.set_verbosity_error()
+        transformers_logging.disable_progress_bar()
+        warnings.simplefilter("ignore", FutureWarning)
+        try:
             yield
-    finally:
-        transformers_logging.set_verbosity(verbosity)
-        if bars:
-            transformers_logging.enable_progress_bar()
+        finally:
+            transformers_logging.set_verbosity(verbosity)
+            if bars:
+                transformers_logging.enable_progress_bar()

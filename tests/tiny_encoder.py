@@ -8,7 +8,7 @@ import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-from models.pretrained import quiet
+from models.pretrained import loading
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
@@ -36,7 +36,7 @@ def build(
         special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
     )
     fast: Any = PreTrainedTokenizerFast
-    with quiet(), torch.random.fork_rng():
+    with loading(), torch.random.fork_rng():
         torch.manual_seed(seed)
         model = BertModel(
             BertConfig(

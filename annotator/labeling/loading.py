@@ -65,12 +65,12 @@ def _loading(path: str, what: str) -> Iterator[None]:
     import transformers  # noqa: PLC0415
 
     from models import hub  # noqa: PLC0415
+    from models.load_lock import LOAD_LOCK  # noqa: PLC0415
 
     logging: Any = transformers.utils.logging
-    bars = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
     try:
-        yield
+        with LOAD_LOCK, _without_bars(logging):
+            yield
     except (OSError, ValueError) as error:
         if hub.may_pass(error):
             raise ServiceUnavailableError(str(hub.unreachable(path, error))) from error
@@ -79,6 +79,14 @@ def _loading(path: str, what: str) -> Iterator[None]:
             f"the model {path} cannot be loaded: {reason}",
             hint=f"Give the folder of {what}, or its id on the hub (which needs the internet once).",
         ) from error
+
+
+@contextlib.contextmanager
+def _without_bars(logging: Any) -> Iterator[None]:
+    bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
     finally:
         if bars:
             logging.enable_progress_bar()

@@ -219,7 +219,7 @@ def test_coding_goes_on_without_a_receiver(
     workspace = sent(tmp_path, "deaf")
     began = time.monotonic()
     code_one(services, service_of(workspace).project_id)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     advance(workspace)
     assert len(workspace.store.read(codes(1))) == 1
     assert runs(services, "deaf") == []
