@@ -21,7 +21,7 @@ def pull(so_far: pd.DataFrame) -> str:
     shares = mine[mine["statistic"] == "anchoring_share_shift"].to_dict("records")
     shifts = ", ".join(f"{row['label']} by {_points(row)}" for row in shares)
     return (
-        f"Seeing the machine's label ({agreement['note']}, by lot) shifted people's agreement with "
+        f"Seeing the machine's label (by lot: {agreement['note']}) shifted people's agreement with "
         f"{agreement['annotator']} by {_points(agreement)} percentage points, and the shares of the codes "
         f"they gave, in points: {shifts}; weighted to stand for the corpus, each with its interval."
     )

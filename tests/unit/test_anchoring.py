@@ -1,6 +1,7 @@
 """The shift by seeing the machine's label where the arms say next to nothing, and what is said of it."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -82,14 +83,14 @@ def test_what_cannot_be_said_is_not_said():
     assert pull(pd.DataFrame([row]).iloc[:0]) == ""
 
 
-def finished(folder, rounds=2, **coding):
+def finished(folder, frame=None, rounds=2, **coding):
     """A study whose first round is opened as ``coding`` says; all codes are those of the corpus."""
     design = {"rounds": rounds, "budget": 60 * rounds}
-    path = small_study.write(folder, design=design, coding={"kind": "label_studio", **coding})
+    path = small_study.write(folder, frame, design=design, coding={"kind": "label_studio", **coding})
     workspace = Workspace.open(path)
     while advance(workspace).step.stage != "open_round":
         pass
-    return small_study.run_to_the_end(small_study.write(folder, design=design))
+    return small_study.run_to_the_end(small_study.write(folder, frame, design=design))
 
 
 def test_estimates_say_that_codes_were_not_blind(tmp_path):
@@ -100,7 +101,7 @@ def test_estimates_say_that_codes_were_not_blind(tmp_path):
     assert rows["flags"].str.split().map(lambda flags: flags.count("not_blind")).eq(1).all()
     page = workspace.store.read_bytes("report.html").decode()
     assert "<b>not blind</b>" in page
-    assert "(15 units shown, 105 blind, by lot) shifted people&#39;s agreement with old by " in page
+    assert "(by lot: 15 units shown, 45 blind) shifted people&#39;s agreement with old by " in page
     for code in small_study.CODES:
         assert f"{code} by " in page
 
@@ -110,7 +111,31 @@ def test_without_a_blind_arm_there_is_a_flag_and_no_shift(tmp_path):
     assert done.store.read_frame("estimates.parquet")["flags"].str.contains("not_blind").all()
     page = done.store.read_bytes("report.html").decode()
     assert "<b>not blind</b>" in page
-    assert "by lot) shifted" not in page
+    assert "(by lot" not in page
+
+
+def with_failures():
+    """A corpus whose machine has no label for every fifth unit."""
+    frame = small_study.corpus()
+    frame.loc[::5, ["machine", "confidence"]] = None
+    return frame
+
+
+def shifts(workspace):
+    rows = workspace.store.read_frame("reliability.parquet")
+    return rows[rows["statistic"].str.startswith("anchoring")]
+
+
+def test_units_that_the_machine_failed_on_belong_to_no_arm(tmp_path):
+    assert shifts(finished(tmp_path / "1", with_failures(), rounds=1, blind=False)).empty
+    rows = shifts(finished(tmp_path / "2", with_failures(), rounds=1, anchoring=0.5))
+    (note,) = set(rows["note"])
+    shown, blind, failed = map(int, re.findall(r"\d+", note))
+    assert note == f"{shown} units shown, {blind} blind, {failed} without a machine's label left out"
+    assert shown + blind + failed == 60
+    assert shown + blind == rows["n"].iloc[0]
+    assert failed > 0
+    assert abs(shown - blind) <= 1
 
 
 def test_blind_studies_say_nothing_of_it(tmp_path):

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,23 +16,44 @@ from models.arrays import BoolArray, FloatArray
 def anchoring(coded: Coded, number: int, scope: Scope, confidence_level: float) -> Iterator[Row]:
     """The shift of agreement with the first machine annotator, and of each code's share.
 
-    Who is shown a suggestion is left to chance, so that a difference between the arms is its effect. Without
-    two arms there are no rows.
+    Who is shown a suggestion is left to chance among the units of a round that the machine labelled, so that
+    a difference between the arms is its effect. Units that it failed on belong to neither arm, nor do those
+    of rounds in which chance had nothing to decide. Without two arms there are no rows.
     """
-    if not coded.shown.any() or coded.shown.all():
+    in_an_arm, n_failed = _by_lot(coded)
+    if not in_an_arm.any():
         return
-    given, carries = coded.people.given, coded.people.carries
-    machine = coded.machines.carries[:, :1]
+    shown, given, carries = (
+        coded.shown[in_an_arm],
+        coded.people.given[in_an_arm],
+        coded.people.carries[in_an_arm],
+    )
+    machine = coded.machines.carries[in_an_arm, :1]
     agrees = _mean_of_coders(given, (carries == machine).all(axis=2))
-    annotator = coded.machines.coders[0]
-    for weighting, weights in coded.weightings:
-        of = {"weighting": weighting, "annotator": annotator}
-        found = shift(agrees, coded.shown, weights, confidence_level)
+    for weighting, every_weight in coded.weightings:
+        weights = every_weight[in_an_arm]
+        of = {"weighting": weighting, "annotator": coded.machines.coders[0]}
+        found = _counted(shift(agrees, shown, weights, confidence_level), n_failed)
         yield row(number, scope, "anchoring_agreement_shift", found, **of)
         for k, name in enumerate(coded.codebook.names):
             share = _mean_of_coders(given, carries[:, :, k])
-            found = shift(share, coded.shown, weights, confidence_level)
+            found = _counted(shift(share, shown, weights, confidence_level), n_failed)
             yield row(number, scope, "anchoring_share_shift", found, label=name, **of)
+
+
+def _by_lot(coded: Coded) -> tuple[BoolArray, int]:
+    """Of which units (n,) chance decided whether they are shown; how many more the machine failed on."""
+    able = coded.machines.given[:, 0]
+    arms = [set(coded.rounds[able & arm]) for arm in (coded.shown, ~coded.shown)]
+    in_both = np.isin(coded.rounds, list(set.intersection(*arms)))
+    failed = in_both & ~able & coded.people.given.any(axis=1)
+    return able & in_both, int(failed.sum())
+
+
+def _counted(found: Measured, n_failed: int) -> Measured:
+    if n_failed == 0:
+        return found
+    return replace(found, note=f"{found.note}, {n_failed} without a machine's label left out")
 
 
 def shift(values: FloatArray, shown: BoolArray, weights: FloatArray, confidence_level: float) -> Measured:
