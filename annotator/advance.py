@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from annotator.errors import StudyError
 from annotator.progress import Progress, silent
@@ -26,6 +27,10 @@ WAITS_FOR: dict[StageName, str] = {
     "collect": "people to code",
     "adjudicate": "an adjudicator",
     "label": "a provider's batch",
+}
+_LAST_LOOK: dict[StageName, Callable[[Workspace, int], str]] = {
+    "collect": partial(collect, everything=True),
+    "adjudicate": adjudicate,
 }
 _GIVE_UP: dict[StageName, Callable[[Workspace, int], str]] = {
     "collect": give_up,
@@ -66,7 +71,7 @@ def _force(workspace: Workspace, step: Step) -> str:
         raise StudyError(
             f"the study does not wait for people: next is {step}", hint="Advance without --force."
         )
-    found = perform(workspace, step)
+    found = _LAST_LOOK[step.stage](workspace, step.round_number)
     if next_step(workspace) != step:
         return found
     return _GIVE_UP[step.stage](workspace, step.round_number)

@@ -243,7 +243,7 @@ def findings(found: services.Services, path: Path, coders: list[SimulatedCoder])
         "codes lost in Label Studio itself": sum(key not in in_store for key in told),
         "codes doubled": int(table.duplicated(["unit_id", "coder"]).sum()),
         "codes no coder was told of": len(set(kept) - set(told)),
-        "submitted twice, counted once": n_annotations - len(stored),
+        "submitted twice, counted once": n_annotations - len(in_store),
         "units with fewer codes than asked": int((per_task < overlap).sum()),
         "units with more codes than asked": int((per_task > overlap).sum()),
     }

@@ -17,19 +17,13 @@ logger = logging.getLogger(__name__)
 def codes_of(
     annotations: Iterable[tuple[str, Mapping[str, Any]]], coders: Mapping[int, str], codebook: Codebook
 ) -> list[dict[str, Any]]:
-    """One row of ``schema.CODES`` a coder and unit: the latest of that coder.
+    """One row of ``schema.CODES`` an annotation.
 
     ``annotations`` are pairs of unit id and annotation; ``coders`` maps account ids to e-mail addresses. An
     answer that gives a reason for having no code keeps the reason; one that is neither that nor a label of
     the codebook keeps its row with no label, and a warning names it.
     """
-    latest: dict[tuple[str, str], dict[str, Any]] = {}
-    for unit_id, annotation in annotations:
-        row = _row(unit_id, annotation, coders, codebook)
-        place = (unit_id, row["coder"])
-        if place not in latest or _moment(row) > _moment(latest[place]):
-            latest[place] = row
-    return list(latest.values())
+    return [_row(unit_id, annotation, coders, codebook) for unit_id, annotation in annotations]
 
 
 def _row(
@@ -81,7 +75,3 @@ def _values(annotation: Mapping[str, Any], control: str, kind: str) -> list[str]
             given = (part.get("value") or {}).get(kind) or []
             found += [str(value) for value in ([given] if isinstance(given, str) else given)]
     return found
-
-
-def _moment(row: Mapping[str, Any]) -> tuple[pd.Timestamp, int]:
-    return row["updated_at"], row["annotation_id"]

@@ -26,11 +26,14 @@ def coder_names(accounts: Iterable[Mapping[str, Any]]) -> dict[int, str]:
 
 
 def under_known_names(found: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
-    """Codes as ``found``, each under the coder whom ``known`` gives for the same answer.
+    """Answers as ``found``, each under the coder whom ``known`` gives for it.
 
-    So an answer stays with its coder, also when the account has got another name, or none, since.
+    So an answer stays with its coder, also when the account has got another name, or none, since. One that is
+    not known goes to whom ``known`` gives for another answer of the same account to the same unit: nobody
+    becomes two coders of a unit.
     """
     answer = ["unit_id", "annotation_id"]
     sure = known[~known.duplicated(answer, keep=False)].set_index(answer)["coder"]
-    before = sure.reindex(pd.MultiIndex.from_frame(found[answer])).to_numpy()
-    return found.assign(coder=found["coder"].where(pd.isna(before), before))
+    before = sure.reindex(pd.MultiIndex.from_frame(found[answer])).set_axis(found.index)
+    of_unit = before.groupby([found["unit_id"], found["coder"]]).transform("first")
+    return found.assign(coder=before.fillna(of_unit).fillna(found["coder"]))

@@ -22,6 +22,7 @@ from annotator.coding.label_studio_listing import Listing, changed_since, of_rou
 from annotator.coding.label_studio_project import find_or_create
 from annotator.coding.label_studio_tasks import correction, given, has_unit, prediction
 from annotator.coding.label_studio_webhook import register
+from annotator.coding.latest import latest_answers
 from annotator.coding.protocol import Task, codes_frame, tasks_frame
 from annotator.errors import ServiceError
 from annotator.progress import Progress, silent
@@ -142,7 +143,7 @@ class LabelStudio:
             self._change(int(task_id), {"is_labeled": True})
 
     def collect(self, tasks: pd.DataFrame, since: pd.Timestamp | None = None) -> pd.DataFrame:
-        """All codes of these units, one row a coder and unit. Raises ServiceError.
+        """All answers to these units. Raises ServiceError.
 
         Units are found by their id in the task's data, so a task that was made anew counts and a task
         that was deleted or stripped of its unit id gives no row. Costs one request a thousand tasks that have
@@ -164,7 +165,8 @@ class LabelStudio:
         codes = codes_frame(codes_of(pairs, coders, self._form.codebook))
         waiting = tasks[tasks["overlap"] > 0]
         overlap = dict(zip(waiting["task_id"], waiting["overlap"], strict=True))
-        said = codes[codes["label"].notna() | codes["cannot_code"].notna()]
+        latest = latest_answers(codes)
+        said = latest[latest["label"].notna() | latest["cannot_code"].notna()]
         self._correct(rows, overlap, set(said["annotation_id"]))
         return codes
 

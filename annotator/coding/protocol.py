@@ -66,9 +66,9 @@ class CodingService(Protocol):
         An ``overlap`` of 0 says that a task waits for nobody any more: it is not offered again. With
         ``since``, units that have not changed from then on may be left out.
 
-        One row a coder and unit: the coder's latest. A skipped unit has ``skipped`` set and no label. An
-        answer that is not one code of the codebook has no label either: it is no code, and the unit still
-        lacks one. Drafts are left out.
+        One row an answer; of several by a coder to a unit the latest counts (`latest_answers`). A skipped
+        unit has ``skipped`` set and no label. An answer that is not one code of the codebook has no label
+        either: it is no code, and the unit still lacks one. Drafts are left out.
         """
         ...
 

@@ -7,6 +7,7 @@ from annotator import schema
 from annotator.coding import gold as gold_rules
 from annotator.coding.build import build
 from annotator.coding.coder_names import under_known_names
+from annotator.coding.latest import latest_answers
 from annotator.coding.protocol import CodingService
 from annotator.stages import late
 from annotator.stages.send import send
@@ -15,23 +16,27 @@ from annotator.workspace import Workspace, code_changes, codes, nonresponse, tas
 
 OVERLAPPING = pd.Timedelta(minutes=10)
 """How far back each collection looks again: clocks and transactions of others are not in order."""
+QUIET = pd.Timedelta(hours=1)
+"""Without a new answer for so long, everything is looked at: some may not be marked as changed."""
 
 
-def collect(workspace: Workspace, round_number: int) -> str:
+def collect(workspace: Workspace, round_number: int, *, everything: bool = False) -> str:
     """Write ``codes.parquet`` when there is something new. Raises ServiceError.
 
     What was collected once stays, even if it has been deleted in the coding service since; a coder's later
     code for the same unit takes the place of the earlier one, which is kept in ``code_changes.parquet``.
 
-    Only what has changed since the last collection is fetched, and everything once more before a round is
-    complete. Where nothing new came, tasks that were deleted by hand before their unit was coded are made
-    again: as long as codes come, nobody waits for them.
+    Only what has changed since the last collection is fetched. Everything is, on demand, once more before a
+    round is complete, and where nothing has come for an hour: a service that was killed at the wrong moment,
+    or whose clock went back, has answers that it does not call new. Where nothing new came, tasks that were
+    deleted by hand before their unit was coded are made again: as long as codes come, nobody waits for them.
     """
     service = build(workspace)
     if not collect_changes(workspace, round_number, service):
         _send_what_is_missing(workspace, round_number, service)
+        everything = everything or _is_quiet(workspace, round_number)
     sent, waiting = workspace.store.read_frame(tasks(round_number)), outstanding(workspace, round_number)
-    if waiting.empty:
+    if everything or waiting.empty:
         _add(workspace, round_number, service.collect(sent))
         waiting = outstanding(workspace, round_number)
     coded = f"{len(sent) - len(waiting)} of {len(sent)} units coded"
@@ -69,12 +74,23 @@ def collect_changes(workspace: Workspace, round_number: int, service: CodingServ
 
 
 def _since(workspace: Workspace, round_number: int) -> pd.Timestamp | None:
-    """Shortly before the newest answer there is; a round that has none yet was sent after those before it."""
+    """Shortly before the newest answer there is, or before now should that be of the future."""
+    newest = _newest(workspace, round_number)
+    return None if newest is None else min(newest, pd.Timestamp.now(tz="UTC")) - OVERLAPPING
+
+
+def _is_quiet(workspace: Workspace, round_number: int) -> bool:
+    newest = _newest(workspace, round_number)
+    return newest is not None and pd.Timestamp.now(tz="UTC") - newest > QUIET
+
+
+def _newest(workspace: Workspace, round_number: int) -> pd.Timestamp | None:
+    """When the newest answer was given; a round that has none yet was sent after those before it."""
     for number in range(round_number, 0, -1):
         known = stored_codes(workspace, number)
         if not known.empty:
             newest: pd.Timestamp = known["updated_at"].max()
-            return newest - OVERLAPPING
+            return newest
     return None
 
 
@@ -134,10 +150,10 @@ def outstanding(workspace: Workspace, round_number: int) -> pd.DataFrame:
 
 
 def merge(known: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
-    """One row a coder and unit, the found one where there are both, sorted by unit and coder."""
+    """One row a coder and unit, the latest answer as it is now, sorted by unit and coder."""
     both = pd.concat([known, under_known_names(_as_stored(found), known)], ignore_index=True)
-    latest = both.drop_duplicates(["unit_id", "coder"], keep="last")
-    return _as_stored(latest.sort_values(["unit_id", "coder"]))
+    now = both.drop_duplicates(["unit_id", "coder", "annotation_id"], keep="last")
+    return _as_stored(latest_answers(now))
 
 
 def replaced(known: pd.DataFrame, merged: pd.DataFrame) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from annotator import schema
 from annotator.coding.coder_names import under_known_names
+from annotator.coding.latest import latest_answers
 from annotator.workspace import Workspace, codes, late_codes, tasks
 
 _SAID = ["unit_id", "coder", "label", "skipped", "cannot_code", "note"]
@@ -26,7 +27,8 @@ def keep(workspace: Workspace, closed: range, found: pd.DataFrame) -> None:
             continue
         kept = stored_late(workspace, number)
         known = pd.concat([workspace.store.read_frame(codes(number)), kept])
-        rows = under_known_names(rows, known.drop_duplicates(["unit_id", "annotation_id"], keep="last"))
+        named = under_known_names(rows, known.drop_duplicates(["unit_id", "annotation_id"], keep="last"))
+        rows = latest_answers(named)
         new = rows[_is_new(rows, known)]
         if len(new):
             everything = pd.concat([kept, new], ignore_index=True)

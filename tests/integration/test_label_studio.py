@@ -17,6 +17,7 @@ from annotator.coding.accounts import Account, ensure_account
 from annotator.coding.form import Form
 from annotator.coding.label_studio import LabelStudio
 from annotator.coding.label_studio_client import Client, TokenAuth
+from annotator.coding.latest import latest_answers
 from annotator.coding.protocol import Task
 from annotator.coding.simulated import SimulatedCoder, code_all
 from annotator.errors import ServiceError, ServiceUnavailableError
@@ -195,7 +196,7 @@ def test_what_is_no_code_does_not_become_one(
     coder.post(f"{place[twice]}/annotations/", answer("health & care"))
 
     with caplog.at_level(logging.WARNING):
-        codes = service.collect(sent).set_index("unit_id")
+        codes = latest_answers(service.collect(sent)).set_index("unit_id")
     assert set(codes.index) == {strange, skipped, changed, twice}
     assert codes.index.is_unique
     assert codes["label"].isna().to_dict() == {strange: True, skipped: True, changed: False, twice: False}

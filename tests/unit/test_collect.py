@@ -8,13 +8,13 @@ from typer.testing import CliRunner
 from annotator import cli, schema
 from annotator.advance import advance
 from annotator.coding.replay import ReplayCoding
-from annotator.stages.collect import OVERLAPPING, collect, stored_codes
+from annotator.stages.collect import OVERLAPPING, collect, merge, stored_codes
 from annotator.stages.late import stored_late
 from annotator.state import Step, next_step
 from annotator.status import status
-from annotator.workspace import ESTIMATES, Workspace, code_changes, codes, gold, late_codes
+from annotator.workspace import ESTIMATES, Workspace, code_changes, codes, gold, late_codes, nonresponse
 
-DAY = pd.Timestamp("2026-01-02 12:00", tz="UTC")
+DAY = pd.Timestamp.now(tz="UTC").floor("s") - pd.Timedelta(minutes=30)
 
 
 class Coders:
@@ -22,6 +22,7 @@ class Coders:
 
     def __init__(self, monkeypatch):
         self.late, self.changes, self.asked, self.others, self.names = set(), {}, [], {}, {}
+        self.unmarked = set()
         self._collect = ReplayCoding.collect
 
         def instead(service, *given):
@@ -35,11 +36,13 @@ class Coders:
         for unit, label in self.changes.items():
             changed = codes["unit_id"] == unit
             codes.loc[changed, "label"] = label
-            codes.loc[changed, "updated_at"] = DAY + pd.Timedelta(hours=1)
+            codes.loc[changed, "updated_at"] = DAY + pd.Timedelta(minutes=5)
         for unit, label in self.others.items():
             row = codes[codes["unit_id"] == unit].assign(coder="eve", label=label)
             codes = pd.concat([codes, row.assign(annotation_id=1_000_000)])
         codes["coder"] = codes["coder"].replace(self.names)
+        if since is not None:
+            codes = codes[~codes["unit_id"].isin(self.unmarked)]
         return codes[~codes["unit_id"].isin(self.late)].reset_index(drop=True)
 
 
@@ -78,6 +81,73 @@ def test_only_what_is_new_is_asked_for_and_everything_once_more_at_the_end(tmp_p
     coders.late = set()
     assert collect(workspace, 1) == "20 of 20 units coded"
     assert coders.asked[2:] == [DAY - OVERLAPPING, None]
+
+
+@pytest.fixture
+def unmarked(tmp_path, monkeypatch):
+    """Coders whose last answer the service does not call new: it was killed, or its clock went back."""
+    coders = Coders(monkeypatch)
+    workspace, _ = waiting(tmp_path, coders)
+    coders.unmarked, coders.late = coders.late, set()
+    return workspace, coders
+
+
+def test_where_nothing_comes_for_an_hour_everything_is_looked_at(unmarked, monkeypatch):
+    workspace, coders = unmarked
+    assert collect(workspace, 1) == "17 of 20 units coded"
+    assert coders.asked == [None, DAY - OVERLAPPING], "half an hour is no reason"
+    monkeypatch.setattr("annotator.stages.collect.QUIET", pd.Timedelta(minutes=20))
+    assert collect(workspace, 1) == "20 of 20 units coded"
+    assert coders.asked[2:] == [DAY - OVERLAPPING, None]
+
+
+def test_nobody_is_given_up_before_everything_was_looked_at(unmarked):
+    workspace, _ = unmarked
+    assert advance(workspace, force=True).message == "20 of 20 units coded"
+    assert not workspace.store.exists(nonresponse(1))
+
+
+def test_answers_of_the_future_do_not_hide_those_of_the_present(tmp_path, monkeypatch):
+    coders = Coders(monkeypatch)
+    workspace, _ = waiting(tmp_path, coders)
+    ahead = stored_codes(workspace, 1).assign(updated_at=DAY + pd.Timedelta(hours=5))
+    workspace.write(codes(1), ahead, schema.CODES, round=1)
+    collect(workspace, 1)
+    assert coders.asked[1] < pd.Timestamp.now(tz="UTC")
+
+
+def answers(*rows):
+    """Rows of coder, number, minute and label, all of one unit, in the columns of codes."""
+    frame = pd.DataFrame(rows, columns=["coder", "annotation_id", "updated_at", "label"])
+    at = DAY + pd.to_timedelta(frame["updated_at"], unit="min")
+    return frame.assign(unit_id="u1", updated_at=at, skipped=False, preannotated=False)
+
+
+def said(merged):
+    return merged[["coder", "label"]].to_numpy().tolist()
+
+
+NOTHING = answers().reindex(columns=schema.CODES.names)
+
+
+def test_the_latest_of_several_answers_counts_also_once_it_is_deleted():
+    both = answers(("ann", 1, 0, "left"), ("ann", 2, 3, "right"))
+    known = merge(NOTHING, both)
+    assert said(known) == [["ann", "right"]]
+    assert said(merge(known, both.iloc[:1])) == [["ann", "right"]]
+
+
+def test_an_answer_counts_as_it_is_now_whatever_the_clock_says():
+    known = merge(NOTHING, answers(("ann", 1, 5, "left")))
+    assert said(merge(known, answers(("ann", 1, 2, "right")))) == [["ann", "right"]]
+
+
+def test_who_answers_again_under_another_name_is_still_one_coder():
+    known = merge(NOTHING, answers(("ann@x.org", 1, 0, "left")))
+    renamed = answers(("account 5", 1, 0, "left"), ("account 5", 2, 3, "right"))
+    assert said(merge(known, renamed)) == [["ann@x.org", "right"]]
+    another = pd.concat([renamed, answers(("ben@x.org", 3, 1, "left"))], ignore_index=True)
+    assert said(merge(known, another)) == [["ann@x.org", "right"], ["ben@x.org", "left"]]
 
 
 @pytest.fixture
