@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from annotator.errors import AnnotatorError
 from annotator.progress import Progress as ProgressFunction
@@ -15,8 +17,10 @@ LOG_WIDTH = 120  # where there is no terminal to ask
 
 
 def _console(stderr: bool) -> Console:
-    console = Console(stderr=stderr, highlight=False)
-    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=LOG_WIDTH)
+    """Brackets and colons are printed as they stand: people name files, coders and codes as they like."""
+    as_it_stands = partial(Console, stderr=stderr, highlight=False, markup=False, emoji=False)
+    console = as_it_stands()
+    return console if console.is_terminal else as_it_stands(width=LOG_WIDTH)
 
 
 out = _console(stderr=False)
@@ -29,7 +33,12 @@ def progress_bar() -> Iterator[ProgressFunction]:
     if not err.is_terminal:
         yield _progress_lines()
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=err, transient=True) as bars:
         known: dict[str, int] = {}
 
@@ -59,16 +68,21 @@ def spinner(what: str) -> Iterator[Callable[[str], None]]:
     if not err.is_terminal:
         yield lambda message: err.print(message, soft_wrap=True)
         return
-    with err.status(what) as shown:
-        yield shown.update
+    with err.status(Text(what)) as shown:
+        yield lambda message: shown.update(Text(message))
+
+
+def show_line(subject: str, rest: str) -> None:
+    """A line that says what it is about in bold."""
+    out.print(Text.assemble((subject, "bold"), rest), soft_wrap=True)
 
 
 def show_error(error: AnnotatorError) -> None:
     """The error and its remedy."""
     err.print("error: ", style="bold red", end="")
-    err.print(error.message, markup=False, soft_wrap=True)
+    err.print(error.message, soft_wrap=True)
     if error.hint:
-        err.print(error.hint, markup=False, style="dim", soft_wrap=True)
+        err.print(error.hint, style="dim", soft_wrap=True)
 
 
 def show_frame(frame: pd.DataFrame, title: str) -> None:

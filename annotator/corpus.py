@@ -16,6 +16,11 @@ import pyarrow.parquet as pq
 from annotator.errors import CorpusError
 from annotator.study import Study
 
+_DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_HALF = "half of a character (a lone surrogate)"
+_WHOLE = "An emoji was cut in two, perhaps. Write the whole character, or U+FFFD in its place."
+# Texts can be longer than the 131,072 characters that the reader of csv takes for a forgotten quote.
+csv.field_size_limit(2**31 - 1)
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 
 
@@ -44,6 +49,7 @@ def read(study: Study, extra: Sequence[str] = (), needed: Sequence[str] = ()) ->
     wanted = list(dict.fromkeys([*ids, *section.text_columns, *carried, *needed]))
     frames = [read_file(place, wanted, text_like, section.encoding) for place in _places(study)]
     rows = pd.concat(frames, ignore_index=True)
+    _refuse_nul(section.path, rows, {*section.text_columns, *ids, *images})
     text = _text(rows, section.text_columns)
     content = text if section.text_columns else rows[images[0]]
     is_empty = content.str.strip() == ""
@@ -82,20 +88,22 @@ def _places(study: Study) -> list[str]:
 
 def read_file(place: str, wanted: list[str], text_like: set[str], encoding: str) -> pd.DataFrame:
     """The ``wanted`` columns of one file, those that are ``text_like`` as text. Raises CorpusError."""
-    readers = {".csv": _read_csv, ".tsv": _read_csv, ".jsonl": _read_jsonl, ".ndjson": _read_jsonl}
     ending = PurePosixPath(place).suffix.lower()
     try:
         if ending in {".parquet", ".pq"}:
             frame = _read_parquet(place, wanted)
-        elif ending in readers:
+        elif ending in {".csv", ".tsv", ".jsonl", ".ndjson"}:
             with fsspec.open(place, "rb") as stream:
-                frame = readers[ending](place, _decode(place, stream.read(), encoding))
+                text = _decode(place, stream.read(), encoding)
+            delimiter = _DELIMITERS.get(ending)
+            frame = read_csv(place, text, delimiter) if delimiter else _read_jsonl(place, text)
         else:
             raise CorpusError(f"{place}: a corpus is a .csv, .tsv, .jsonl or .parquet file")
     except OSError as error:
         raise CorpusError(f"{place} cannot be read: {error}") from error
     _refuse_unknown_columns(place, frame.columns, wanted)
     frame = frame[wanted].copy()
+    _refuse_half_characters(place, frame)
     for column in wanted:
         frame[column] = _as_text(frame[column]) if column in text_like else _as_values(frame[column])
     return frame
@@ -114,9 +122,11 @@ def _decode(place: str, data: bytes, encoding: str) -> str:
         raise CorpusError(f"corpus.encoding: there is no encoding called {encoding}") from error
 
 
-def _read_csv(place: str, text: str) -> pd.DataFrame:
-    """Every cell as text; a row with too few or too many cells is refused, quotes must close."""
-    delimiter = "\t" if place.endswith(".tsv") else ","
+def read_csv(place: str, text: str, delimiter: str) -> pd.DataFrame:
+    """Every cell as text; a row with too few or too many cells is refused, quotes must close.
+
+    Raises CorpusError, which calls the table by its ``place``.
+    """
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows: list[list[str]] = []
     try:
@@ -155,7 +165,10 @@ def _read_jsonl(place: str, text: str) -> pd.DataFrame:
         if not isinstance(row, dict):
             raise CorpusError(f"{place}, line {number}: a row is a JSON object")
         rows.append(row)
-    return pd.DataFrame(rows, dtype="object")
+    try:
+        return pd.DataFrame(rows, dtype="object")
+    except UnicodeEncodeError as error:
+        raise CorpusError(f"{place}: the name of a column holds {_HALF}", hint=_WHOLE) from error
 
 
 def _read_parquet(place: str, wanted: list[str]) -> pd.DataFrame:
@@ -177,6 +190,38 @@ def _refuse_unknown_columns(place: str, there: Iterable[str], wanted: list[str])
         if len(columns) == 1 and ";" in columns[0]:
             hint = "Its cells are separated by semicolons: save it with commas, or with tabs as a .tsv file."
         raise CorpusError(f"{place} has no column {', '.join(repr(c) for c in unknown)}", hint=hint)
+
+
+def _refuse_half_characters(place: str, rows: pd.DataFrame) -> None:
+    for column in rows:
+        if not pd.api.types.is_object_dtype(rows[column]):
+            continue
+        is_broken = ~rows[column].map(_is_whole).astype(bool)
+        if is_broken.any():
+            raise CorpusError(
+                f"{place}: '{column}' holds {_HALF} in {_row_names(rows, is_broken)}", hint=_WHOLE
+            )
+
+
+def _is_whole(value: object) -> bool:
+    """Whether a value can be written as UTF-8. JSON can escape half of what is one character."""
+    try:
+        str(value).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _refuse_nul(path: str, rows: pd.DataFrame, columns: Iterable[str]) -> None:
+    """A Label Studio on PostgreSQL takes no NUL, and without it people would not see what machines see."""
+    for column in sorted(columns):
+        has_nul = rows[column].str.contains("\0", regex=False)
+        if has_nul.any():
+            raise CorpusError(
+                f"{path}: '{column}' holds the character NUL (U+0000) in {_row_names(rows, has_nul)}",
+                hint="Label Studio cannot keep such a unit. Take the character out of the corpus, or replace "
+                "it by a space.",
+            )
 
 
 def _as_text(column: pd.Series) -> pd.Series:

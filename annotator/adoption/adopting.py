@@ -35,7 +35,8 @@ class Adopted:
     sources : sequence of Gathered
     codes : mapping of use to DataFrame
         In the columns of ``schema.CODES``. A unit is in one of them alone: a sample goes before known units,
-        and those before training. Where two sources have the same coder's code of a unit, the newest counts.
+        and those before training. Where two sources have the same coder's answer for a unit, one with a label
+        goes before one without, and then the newest counts.
     lacking : tuple of str
         Units of a sample that have no code.
     """
@@ -46,7 +47,13 @@ class Adopted:
 
     def summaries(self) -> list[dict[str, Any]]:
         """One a source, as plain data."""
-        return [each.summary() for each in self.sources]
+        answers = _answers(self.sources)
+        together = _latest(answers, ["unit_id", "coder"])
+        kept = _latest(answers, ["use", "unit_id", "coder"])["source"].value_counts()
+        return [
+            each.summary(together, n_replaced=len(each.codes) - int(kept.get(place, 0)))
+            for place, each in enumerate(self.sources)
+        ]
 
     def refuse_empty(self) -> None:
         """Raise StudyError if a source has no code for any unit of the corpus: something does not fit."""
@@ -71,10 +78,11 @@ def adopted(study: Study, units: pd.DataFrame) -> Adopted:
         for section in study.adopted
     ]
     sample = {unit for each in sources if each.section.use == "sample" for unit in each.units}
+    answers = _latest(_answers(sources), ["use", "unit_id", "coder"])
     codes: dict[Use, pd.DataFrame] = {}
     taken = sample
     for use in STRONGEST_FIRST:
-        found = _together([each.codes for each in sources if each.section.use == use])
+        found = answers.loc[answers["use"] == use, schema.CODES.names].reset_index(drop=True)
         codes[use] = found if use == "sample" else found[~found["unit_id"].isin(taken)]
         taken = taken | set(codes[use].loc[codes[use]["label"].notna(), "unit_id"])
     with_code = set(codes["sample"].loc[codes["sample"]["label"].notna(), "unit_id"])
@@ -101,8 +109,18 @@ def _items(study: Study, section: AdoptedCodes) -> list[Item]:
     return items_of(found, section, {}, text)
 
 
-def _together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    nothing: pd.DataFrame = schema.CODES.empty_table().to_pandas()
-    found = pd.concat([nothing, *frames], ignore_index=True) if frames else nothing
-    newest = found.sort_values(["unit_id", "coder", "updated_at"], kind="stable")
-    return newest.drop_duplicates(["unit_id", "coder"], keep="last").reset_index(drop=True)
+def _answers(sources: Sequence[Gathered]) -> pd.DataFrame:
+    """The codes of all sources, each with its ``use`` and the place of its ``source`` among them."""
+    nothing = schema.CODES.empty_table().to_pandas().assign(use="", source=0)
+    frames = [each.codes.assign(use=each.section.use, source=place) for place, each in enumerate(sources)]
+    together: pd.DataFrame = pd.concat([nothing, *frames], ignore_index=True)
+    return together
+
+
+def _latest(answers: pd.DataFrame, of: list[str]) -> pd.DataFrame:
+    """One row of each kind: with a label where there is one, and of these the newest."""
+    in_order = answers.assign(has_label=answers["label"].notna()).sort_values(
+        [*of, "has_label", "updated_at"], kind="stable"
+    )
+    latest: pd.DataFrame = in_order.drop_duplicates(of, keep="last")
+    return latest

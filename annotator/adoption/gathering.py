@@ -26,8 +26,8 @@ class Gathered:
     ----------
     section : AdoptedCodes
     codes : DataFrame
-        In the columns of ``schema.CODES``: one row a coder and unit, the coder's latest; without a label
-        where the coder gave none that is in the codebook.
+        In the columns of ``schema.CODES``: one row a coder and unit, the coder's latest, and of answers as
+        old as each other one with a label; without one where the coder gave none that is in the codebook.
     units : tuple of str
         All units that were put before coders, coded or not.
     tally : mapping of str to int
@@ -51,14 +51,20 @@ class Gathered:
         """How many items are no unit of the corpus, or not known to be a certain one."""
         return sum(self.tally.get(reason, 0) for reason in (UNMATCHED, AMBIGUOUS, OTHER_TEXT))
 
-    def summary(self) -> dict[str, Any]:
-        """All that a person should know before trusting these codes, as plain data."""
-        labels = self.usable.groupby("unit_id")["label"]
+    def summary(self, together: pd.DataFrame, n_replaced: int = 0) -> dict[str, Any]:
+        """All that a person should know before trusting these codes, as plain data.
+
+        ``together`` has the codes of all sources, one a coder and unit: other people may have coded the same
+        units there. ``n_replaced`` answers gave way to one of the same coder in another source.
+        """
+        codes = together[together["unit_id"].isin(self.usable["unit_id"])].dropna(subset=["label"])
+        labels = codes.groupby("unit_id")["label"]
         several = labels.size() > 1
+        tally = Counter(self.tally) + Counter({"doubles": n_replaced})
         return {
             "source": self.section.source,
             "use": self.section.use,
-            **{name: self.tally.get(name, 0) for name in _COUNTED},
+            **{name: tally[name] for name in _COUNTED},
             "units": int(labels.ngroups),
             "coders": {str(coder): int(n) for coder, n in self.usable["coder"].value_counts().items()},
             "coded_by_several": int(several.sum()),
@@ -180,5 +186,6 @@ def _reason(words: Sequence[str]) -> str | None:
     return words[0].removeprefix(CANNOT_CODE) if said else None
 
 
-def _moment(row: Mapping[str, Any]) -> tuple[pd.Timestamp, int]:
-    return row["updated_at"], row["annotation_id"]
+def _moment(row: Mapping[str, Any]) -> tuple[pd.Timestamp, bool, int]:
+    """Tables know no moments: there a label goes before none."""
+    return row["updated_at"], row["label"] is not None, row["annotation_id"]

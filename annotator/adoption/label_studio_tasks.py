@@ -1,18 +1,16 @@
 """Tasks as Label Studio's interface and its JSON export give them, whoever made the project."""
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
+from annotator.adoption import fields
+from annotator.adoption.fields import as_id
 from annotator.adoption.item import Answer, Item
 from annotator.adoption.section import AdoptedCodes
 from annotator.errors import StudyError
 
 Task = Mapping[str, Any]
 _KINDS = ("choices", "rating", "number", "taxonomy")
-_NEVER = "1970-01-01T00:00:00Z"
 
 
 def items_of(
@@ -22,15 +20,15 @@ def items_of(
 
     ``coders`` maps account ids to e-mail addresses, ``text_column`` is what the corpus calls its text. Raises
     StudyError if the project has several controls and none is named, or the named one or the field with ids
-    is nowhere in it.
+    is nowhere in it, and for an answer whose coder, number or moment cannot be read.
     """
     control = _control(tasks, section)
-    fields = {str(key) for task in tasks for key in _data(task)}
+    there = {str(key) for task in tasks for key in _data(task)}
     for key in (section.id, section.text):
-        if tasks and key is not None and key not in fields:
+        if tasks and key is not None and key not in there:
             raise StudyError(
                 f"adopted {section.source}: no task has a field '{key}'",
-                hint=f"Its tasks have: {', '.join(sorted(fields)) or 'no fields'}.",
+                hint=f"Its tasks have: {', '.join(sorted(there)) or 'no fields'}.",
             )
     text = section.text or text_column
     return [_item(task, section, text, control, coders) for task in tasks]
@@ -42,45 +40,39 @@ def _item(
     data = _data(task)
     found = data.get(text) if text is not None else None
     texts = [found] if isinstance(found, str) else [each for each in data.values() if isinstance(each, str)]
+    place = f"task {task.get('id', '?')}"
     return Item(
-        place=f"task {task.get('id', '?')}",
+        place=place,
         unit=None if section.id is None else as_id(data.get(section.id)),
         texts=tuple(texts),
         is_text=isinstance(found, str),
-        answers=tuple(_answer(each, control, coders) for each in _annotations(task)),
+        answers=tuple(_answer(each, section, place, control, coders) for each in _annotations(task)),
     )
 
 
-def as_id(value: Any) -> str:
-    """An id as the corpus writes it: whole numbers without a decimal point, the empty text for none.
-
-    >>> as_id(12.0), as_id(" u7 "), as_id(None)
-    ('12', 'u7', '')
-    """
-    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
-
-
-def _answer(annotation: Mapping[str, Any], control: str | None, coders: Mapping[int, str]) -> Answer:
+def _answer(
+    annotation: Mapping[str, Any],
+    section: AdoptedCodes,
+    place: str,
+    control: str | None,
+    coders: Mapping[int, str],
+) -> Answer:
     is_skipped = bool(annotation.get("was_cancelled"))
-    moment = annotation.get("updated_at") or annotation.get("created_at") or _NEVER
-    return Answer(
-        coder=_coder(annotation.get("completed_by"), coders),
-        words=() if is_skipped else tuple(_words(annotation, control)),
-        annotation_id=int(annotation.get("id") or 0),
-        updated_at=pd.to_datetime(moment, utc=True),
-        lead_time=annotation.get("lead_time"),
-        skipped=is_skipped,
-        suggested=annotation.get("parent_prediction") is not None,
-    )
-
-
-def _coder(account: Any, coders: Mapping[int, str]) -> str:
-    if isinstance(account, dict):
-        email = str(account.get("email") or "")
-        return email if "@" in email else _coder(account.get("id"), coders)
-    return coders.get(account, f"account {account}") if account is not None else "unknown"
+    try:
+        return Answer(
+            coder=fields.coder(annotation.get("completed_by"), coders, section.nameless),
+            words=() if is_skipped else tuple(_words(annotation, control)),
+            annotation_id=fields.number(annotation.get("id")),
+            updated_at=fields.moment(annotation.get("updated_at") or annotation.get("created_at")),
+            lead_time=fields.seconds(annotation.get("lead_time")),
+            skipped=is_skipped,
+            suggested=annotation.get("parent_prediction") is not None,
+        )
+    except ValueError as error:
+        raise StudyError(
+            f"adopted {section.source}, {place}, annotation {annotation.get('id', '?')}: {error}",
+            hint="Export the project anew, or put this value right in the file.",
+        ) from error
 
 
 def _words(annotation: Mapping[str, Any], control: str | None) -> Iterator[str]:
@@ -118,14 +110,18 @@ def _control(tasks: Iterable[Task], section: AdoptedCodes) -> str | None:
 
 def _parts(annotation: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """What was answered about the whole text; choices for a stretch of it are about that stretch."""
-    for part in annotation.get("result") or []:
+    for part in _list(annotation.get("result")):
         value = part.get("value") if isinstance(part, dict) else None
         if isinstance(value, dict) and "start" not in value and any(kind in value for kind in _KINDS):
             yield part
 
 
 def _annotations(task: Task) -> list[Mapping[str, Any]]:
-    return [each for each in task.get("annotations") or [] if isinstance(each, dict)]
+    return [each for each in _list(task.get("annotations")) if isinstance(each, dict)]
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _data(task: Task) -> Mapping[str, Any]:

@@ -62,6 +62,12 @@ class AdoptedCodes(Section):
         return f"project {self.project}" if self.file is None else self.file
 
     @property
+    def nameless(self) -> str:
+        """The coder of codes that come without one: another in every source, and in every column of one."""
+        column = f": {self.field}" if self.field else ""
+        return f"unknown ({self.source}{column})"
+
+    @property
     def draw(self) -> tuple[float | None, str | None, str]:
         """What is said of the draw of a sample."""
         return self.probability, self.probability_column, self.uncoded

@@ -6,18 +6,16 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import fsspec
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from annotator import label_sets
+from annotator import corpus, label_sets
+from annotator.adoption.fields import NEVER, as_id
 from annotator.adoption.item import Answer, Item
-from annotator.adoption.label_studio_tasks import as_id
 from annotator.adoption.section import AdoptedCodes
 from annotator.codebook import Codebook
-from annotator.errors import StudyError
-
-CODER = "unknown"
-_WHEN = pd.Timestamp(0, tz="UTC")
+from annotator.errors import CorpusError, StudyError
 
 
 def read_file(place: str, section: AdoptedCodes) -> list[dict[str, Any]] | pd.DataFrame:
@@ -35,10 +33,12 @@ def read_file(place: str, section: AdoptedCodes) -> list[dict[str, Any]] | pd.Da
         if ending == ".json":
             return _objects(json.loads(text), section)
         if ending in {".jsonl", ".ndjson"}:
-            return _objects([json.loads(line) for line in text.splitlines() if line.strip()], section)
+            # Other ends of a line may stand inside a text.
+            return _objects([json.loads(line) for line in text.split("\n") if line.strip()], section)
         if ending in {".csv", ".tsv"}:
-            separator = "\t" if ending == ".tsv" else ","
-            return pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False)
+            return corpus.read_csv(f"adopted {section.source}", text, "\t" if ending == ".tsv" else ",")
+    except CorpusError as error:
+        raise StudyError(error.message, hint=error.hint) from error
     except (OSError, ValueError, ImportError, pa.ArrowInvalid) as error:
         raise StudyError(f"adopted {section.source}: the file cannot be read: {error}") from error
     raise StudyError(
@@ -62,7 +62,8 @@ def items_of_table(
     """Each row with its one answer; none where it holds no code.
 
     The columns are ``unit_id``, ``coder``, ``label`` and ``text`` unless the section names others. Without
-    a column of coders all rows are one coder's. Raises StudyError if a column is missing.
+    a column of coders all rows are those of one coder, who is nobody of another source. Raises StudyError if
+    a column is missing.
     """
     columns = [str(name) for name in rows.columns]
     label = _column(section.field, "label", columns, section)
@@ -82,19 +83,19 @@ def items_of_table(
             unit=None if unit is None else as_id(row[unit]),
             texts=(row[text],) if text is not None and isinstance(row[text], str) else (),
             is_text=text is not None,
-            answers=_answers(row[label], CODER if coder is None else as_id(row[coder]), number, codebook),
+            answers=_answers(row[label], (coder and as_id(row[coder])) or section.nameless, number, codebook),
         )
         for number, row in enumerate(records, start=1)
     ]
 
 
 def _answers(cell: Any, coder: str, number: int, codebook: Codebook) -> tuple[Answer, ...]:
-    given = cell if isinstance(cell, list) else [cell]
+    given = list(cell) if isinstance(cell, list | tuple | np.ndarray) else [cell]
     words = [as_id(word) for word in given]
     if codebook.is_multilabel:
         words = [part.strip() for word in words for part in word.split(label_sets.SEPARATOR)]
     words = [word for word in words if word]
-    return (Answer(coder or CODER, tuple(words), number, _WHEN),) if words else ()
+    return (Answer(coder, tuple(words), number, NEVER),) if words else ()
 
 
 def _column(named: str | None, usual: str, columns: list[str], section: AdoptedCodes) -> str | None:

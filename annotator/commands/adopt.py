@@ -26,9 +26,9 @@ _ROWS = {
     "off_codebook": "not in the codebook",
     "skipped": "skipped",
     "suggested": "begun from a machine's suggestion, not used",
-    "doubles": "older answers of the same coder",
+    "doubles": "other answers of the same coder, not used",
     "units": "units with a code",
-    "coded_by_several": "coded by two people or more",
+    "coded_by_several": "coded by two people or more, here or in another source",
     "disagreed": "on which they disagree",
 }
 
@@ -73,7 +73,6 @@ def _show(found: Sequence[Mapping[str, Any]], is_done: bool) -> None:
             console.out.print(
                 f"{each['source']}: {n_unseen:,} texts were not compared with those of the corpus, and their "
                 "ids are believed: name their field with `text:`, if there is one",
-                markup=False,
                 soft_wrap=True,
             )
         for what, counts in (
@@ -83,7 +82,7 @@ def _show(found: Sequence[Mapping[str, Any]], is_done: bool) -> None:
         ):
             if counts:
                 said = ", ".join(f"{name} ({n:,})" for name, n in counts.items())
-                console.out.print(f"{each['source']}, {what}: {said}", markup=False, soft_wrap=True)
+                console.out.print(f"{each['source']}, {what}: {said}", soft_wrap=True)
 
 
 def _column(source: Mapping[str, Any]) -> list[Any]:

@@ -54,8 +54,7 @@ def _tell(outcome: Outcome, as_json: bool) -> None:
         step = {"stage": outcome.step.stage, "round": outcome.step.round_number}
         print(json.dumps({**step, "message": outcome.message, "waiting": outcome.waiting}), flush=True)
         return
-    console.out.print(f"[bold]{outcome.step}[/bold]: ", end="")
-    console.out.print(outcome.message, markup=False, soft_wrap=True)
+    console.show_line(str(outcome.step), f": {outcome.message}")
     if outcome.waiting:
         waits_for = WAITS_FOR[outcome.step.stage]
         console.out.print(f"waiting for {waits_for}; run this again then", style="dim")

@@ -16,11 +16,12 @@ def check(study: StudyPath, as_json: Json = False) -> None:
     for finding in check_study(Workspace.open(study)):
         findings.append(finding)
         if not as_json:
-            mark = "[red]no[/red]" if finding.error else "[green]ok[/green]"
-            console.out.print(f"{mark:>20}  {finding.what:32}", end="")
-            console.out.print(finding.detail, markup=False, soft_wrap=True)
+            mark, colour = ("no", "red") if finding.error else ("ok", "green")
+            console.out.print(f"{mark:>5}  ", style=colour, end="")
+            console.out.print(f"{finding.what:32} ", end="")
+            console.out.print(finding.detail, soft_wrap=True)
             if finding.error and finding.error.hint:
-                console.out.print(f"{'':40}{finding.error.hint}", markup=False, style="dim", soft_wrap=True)
+                console.out.print(f"{'':40}{finding.error.hint}", style="dim", soft_wrap=True)
     if as_json:
         rows = [{"what": f.what, "ok": f.error is None, "detail": f.detail} for f in findings]
         print(json.dumps(rows, indent=1))

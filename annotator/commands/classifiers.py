@@ -43,7 +43,7 @@ def train(
             console.out.print(f"  {name.replace('_', ' ')}: {value}")
     if tune:
         settings = json.dumps(found.card.metrics["searched"]["settings"])
-        console.out.print(f"  settings found: {settings}", markup=False, soft_wrap=True)
+        console.out.print(f"  settings found: {settings}", soft_wrap=True)
         console.out.print(
             f"How good it is on new texts says: annotator evaluate {study} --tune {tune}",
             style="dim",
@@ -91,9 +91,9 @@ def evaluate(
     if as_json:
         print(found.intervals.to_json(orient="records", indent=1))
         return
-    console.out.print(to_markdown(found.table), soft_wrap=True, markup=False)
+    console.out.print(to_markdown(found.table), soft_wrap=True)
     for name, why in found.left_out.items():
-        console.out.print(f"left out: {name}: {why}", soft_wrap=True, markup=False)
+        console.out.print(f"left out: {name}: {why}", soft_wrap=True)
     console.out.print(found.folder, soft_wrap=True)
 
 

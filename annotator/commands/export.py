@@ -27,4 +27,4 @@ def export_study(
     """Write what is known for another tool. Nothing of the study changes."""
     wanted = Wanted(gold=gold, machine=machine or None, coded_only=coded, text=text)
     for place in export(Workspace.open(study), to, destination, wanted):
-        console.out.print(str(place), markup=False, soft_wrap=True)
+        console.out.print(str(place), soft_wrap=True)

@@ -55,7 +55,7 @@ def label(
     if as_json:
         print(json.dumps({"message": message, "machines": table.to_dict("records")}, indent=1))
         return
-    console.out.print(message, markup=False, soft_wrap=True)
+    console.out.print(message, soft_wrap=True)
     console.show_frame(table, "Machine annotators")
 
 

@@ -66,7 +66,7 @@ def plan(
 
 def _show(found: Plan) -> None:
     n_coded = f", {found.n_coded:,} of them coded" if found.n_coded else ""
-    console.out.print(f"[bold]{found.study.name}[/bold]: {found.n_units:,} units{n_coded}")
+    console.show_line(found.study.name, f": {found.n_units:,} units{n_coded}")
     for line in (found.source, *found.remarks):
         _say(f"{line[0].upper()}{line[1:]}.")
     _say(
@@ -83,7 +83,7 @@ def _show(found: Plan) -> None:
 
 
 def _say(line: str) -> None:
-    console.out.print(line, markup=False, soft_wrap=True)
+    console.out.print(line, soft_wrap=True)
 
 
 def _by_budget(rows: pd.DataFrame) -> pd.DataFrame:

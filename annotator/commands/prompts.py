@@ -23,7 +23,7 @@ def prompts(
     """Show what a model is asked about a unit, word for word; nothing is sent."""
     if copy_to is not None:
         for name in copy(copy_to):
-            console.out.print(f"{copy_to / name}", markup=False, soft_wrap=True)
+            console.out.print(f"{copy_to / name}", soft_wrap=True)
         console.out.print(f"Set `prompts: {copy_to}` in the machine section to use them.", soft_wrap=True)
         return
     for shown in preview(Workspace.open(study), unit, machine):
@@ -33,6 +33,6 @@ def prompts(
 def _show(shown: Shown) -> None:
     console.out.rule(f"{shown.annotator}: {shown.wording} (prompt {shown.digest})")
     for message in shown.messages:
-        console.out.print(f"[bold]{message['role']}[/bold]")
-        console.out.print(message["content"], markup=False, highlight=False, soft_wrap=True)
+        console.out.print(message["role"], style="bold")
+        console.out.print(message["content"], highlight=False, soft_wrap=True)
         console.out.print()

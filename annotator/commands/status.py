@@ -18,7 +18,7 @@ def status(study: StudyPath, as_json: Json = False) -> None:
     if as_json:
         print(json.dumps(found.to_json(), indent=1, default=str))
         return
-    console.out.print(f"[bold]{found.study}[/bold]: next is {found.next_step}", soft_wrap=True)
+    console.show_line(found.study, f": next is {found.next_step}")
     if found.ended_because:
         console.out.print(f"ended: {found.ended_because}")
     for batch in found.batches:
@@ -29,7 +29,8 @@ def status(study: StudyPath, as_json: Json = False) -> None:
         console.out.print(f"adjudication at {found.adjudication_address}", soft_wrap=True)
     for source in found.adopted:
         console.out.print(
-            f"before the study: {source['units']} units from {source['source']} ({source['use']})"
+            f"before the study: {source['units']} units from {source['source']} ({source['use']})",
+            soft_wrap=True,
         )
     for each in found.rounds:
         _show_round(each)
@@ -38,7 +39,7 @@ def status(study: StudyPath, as_json: Json = False) -> None:
         console.out.print(f"about {found.hours_left:.1f} hours of {work} left in this round")
     for warning in (*filter(None, found.canary["warning"]), *found.warnings):
         console.out.print("warning: ", style="bold yellow", end="")
-        console.out.print(warning, markup=False, soft_wrap=True)
+        console.out.print(warning, soft_wrap=True)
     tables = (
         (_coders(found), "Coders (longest stint: minutes without a break)"),
         (found.machines, "Machine annotators"),

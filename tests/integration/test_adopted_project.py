@@ -12,6 +12,8 @@ import small_study
 from prefect.client.orchestration import get_client
 from typer.testing import CliRunner
 
+from annotator.adoption.project import read_project
+from annotator.adoption.section import AdoptedCodes
 from annotator.advance import advance
 from annotator.cli import app
 from annotator.coding.accounts import Account, ensure_account
@@ -35,6 +37,7 @@ INTERFACE = """<View><Text name="answer_text" value="$Antwort"/>
 <Choices name="Seite (Pflicht)" toName="answer_text"><Choice value="Linke Seite"/><Choice value="RECHTS"/>
 <Choice value="nix von beidem"/><Choice value="unklar"/></Choices>
 <Choices name="sicher?" toName="answer_text"><Choice value="ja"/><Choice value="nein"/></Choices></View>"""
+PICTURE = "data:image/png;base64," + "A" * 200_000
 CORPUS = small_study.corpus()
 
 
@@ -93,7 +96,7 @@ def project(client: Client, coders: list[Account]) -> int:
     """
     number = new_project(client)
     rows = CORPUS.head(30)
-    data = [{"Antwort": row.text, "Nr.": row.id} for row in rows.itertuples()]
+    data = [{"Antwort": row.text, "Nr.": row.id, "Bild": PICTURE} for row in rows.itertuples()]
     stranger = {"Antwort": "not in the corpus", "Nr.": "u9999"}
     ids = client.post(f"/api/projects/{number}/import", [*data, stranger], return_task_ids="true")["task_ids"]
     first, second = (coder.client for coder in coders)
@@ -205,6 +208,14 @@ def test_what_is_known_goes_into_label_studio_and_comes_back(
         for each, n in ((finished, 1), (workspace, 0))
     ]
     pd.testing.assert_series_equal(labels[0].sort_index(), labels[1].sort_index())
+
+
+def test_images_of_a_project_are_left_there(project: int, client: Client) -> None:
+    found, coders = read_project(client, AdoptedCodes.model_validate(section(project, "known")))
+    assert len(found) == 31
+    assert [task["data"]["Nr."] for task in found[:30]] == CORPUS["id"].head(30).tolist()
+    assert {task["data"].get("Bild") for task in found} == {None}
+    assert "veteran1@example.com" in coders.values()
 
 
 def test_a_project_that_is_not_there_is_said(tmp_path: Path, label_studio: Services) -> None:

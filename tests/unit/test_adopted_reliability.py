@@ -11,7 +11,7 @@ import small_study
 
 from annotator.coding.ratings import ratings
 from annotator.coding.reliability import krippendorff_alpha
-from annotator.workspace import RELIABILITY, REPORT, Workspace
+from annotator.workspace import RELIABILITY, REPORT, Workspace, gold
 
 CORPUS = small_study.corpus()
 SHORT = {"rounds": 1, "budget": 60}
@@ -98,3 +98,20 @@ def test_codes_of_one_person_show_no_agreement(tmp_path: Path) -> None:
     workspace = run(tmp_path, before(60, ("eve",)), {"use": "known"})
     assert (table(workspace)["round"] > 0).all()
     assert "Codes from before the study</h3>" not in workspace.store.read_bytes(REPORT).decode()
+
+
+def test_two_files_that_name_no_coder_are_compared(tmp_path: Path) -> None:
+    given = before(60)
+    files = {coder: rows[["unit_id", "label"]] for coder, rows in given.groupby("coder")}
+    for coder, rows in files.items():
+        rows.to_csv(tmp_path / f"{coder}.csv", index=False)
+    sections = [{"file": f"{coder}.csv", "use": "known"} for coder in files]
+    workspace = several_coders.run(several_coders.write(tmp_path, design=SHORT, adopted=sections))
+    rows = table(workspace)[lambda all_rows: all_rows["round"] == 0]
+    both = given.pivot(index="unit_id", columns="coder", values="label")
+    pair = {"coder": "unknown (eve.csv)", "other": "unknown (fay.csv)"}
+    assert value(rows, "percent_agreement")["value"] == pytest.approx((both["eve"] == both["fay"]).mean())
+    assert value(rows, "cohen_kappa", **pair)["n"] == 60
+    how = workspace.store.read_frame(gold(0))["how"].value_counts()
+    assert how["agreed"] == (both["eve"] == both["fay"]).sum()
+    assert how["single"] == (both["eve"] != both["fay"]).sum()

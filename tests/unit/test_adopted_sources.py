@@ -167,7 +167,7 @@ def test_tables_have_a_row_a_coder_and_unit(tmp_path: Path, name: str) -> None:
 
 def test_a_table_may_have_texts_for_ids(tmp_path: Path) -> None:
     rows = pd.DataFrame({"text": ["text number 4", "text number 400"], "label": ["left", "left"]})
-    assert labels(look(tmp_path, rows, "codes.csv")) == {("u0004", "unknown"): "left"}
+    assert labels(look(tmp_path, rows, "codes.csv")) == {("u0004", "unknown (codes.csv)"): "left"}
 
 
 @pytest.mark.parametrize(
@@ -180,6 +180,8 @@ def test_a_table_may_have_texts_for_ids(tmp_path: Path) -> None:
         ("nr,label\nu0001,left\n", "codes.csv", {}, "hold the unit ids or texts"),
         ("unit_id,label\nu0001,left\n", "codes.csv", {"field": "topic"}, "no column 'topic'"),
         ([task(1, annotation(1, "left"))], "export.json", {"id": "nr"}, "no task has a field 'nr'"),
+        ("unit_id,label,label\nu0001,left,right\n", "codes.csv", {}, "named twice in the header: label"),
+        ("unit_id,coder,label\nu0001,ann,left,\n", "codes.csv", {}, "line 2: 4 cells where the header has 3"),
     ],
 )
 def test_what_cannot_be_read_is_said(
@@ -187,6 +189,102 @@ def test_what_cannot_be_read_is_said(
 ) -> None:
     with pytest.raises(StudyError, match=said):
         look(tmp_path, content, name, **section)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"updated_at": "yesterday noon"}, "'yesterday noon' is no date and time"),
+        ({"updated_at": 20260101}, "20260101 is no date and time"),
+        ({"lead_time": "long"}, "'long' is no number of seconds"),
+        ({"lead_time": [3]}, "no number of seconds"),
+        ({"completed_by": [1]}, "names no coder"),
+        ({"id": "a1-b2"}, "'a1-b2' is no whole number"),
+    ],
+)
+def test_a_broken_answer_is_named_with_its_place(tmp_path: Path, wrong: dict[str, Any], said: str) -> None:
+    answer = {**annotation(1, "left", number=3), **wrong}
+    with pytest.raises(StudyError, match=r"export\.json, task 107, annotation (3|a1-b2)") as caught:
+        look(tmp_path, [task(7, answer)])
+    assert said in caught.value.message
+    assert caught.value.hint
+
+
+def test_numbers_that_are_written_as_text_are_numbers(tmp_path: Path) -> None:
+    answer = annotation(1, "left", lead_time="12.5")
+    answer["id"] = "3"
+    found = look(tmp_path, [task(1, answer), task(2, annotation(1, "left", lead_time=""))]).codes["known"]
+    assert found["lead_time"].tolist()[0] == 12.5
+    assert pd.isna(found["lead_time"][1])
+    assert found["annotation_id"].tolist() == [3, 1]
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\u2029", "\x85"])
+def test_ends_of_lines_within_a_text_end_no_row(tmp_path: Path, end: str) -> None:
+    rows = [{"unit_id": f"u000{n}", "coder": "ann", "label": "left", "note": f"a{end}b"} for n in (1, 2)]
+    lines = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    assert len(labels(look(tmp_path, lines, "codes.jsonl"))) == 2
+
+
+def several(folder: Path, sections: list[dict[str, Any]], **tables: pd.DataFrame) -> Adopted:
+    """What several tables give, each in a file, or folder and file, of its name."""
+    for name, rows in tables.items():
+        place = folder / f"{name.replace('__', '/')}.csv"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        rows.to_csv(place, index=False)
+    study = read(small_study.write(folder, units(), adopted=sections))
+    return adopted(study, corpus.read(study).units)
+
+
+def test_files_that_name_no_coder_are_of_different_people(tmp_path: Path) -> None:
+    rows = pd.DataFrame({"unit_id": ["u0001", "u0002"], "label": "left"})
+    sections = [{"file": f"{folder}/codes.csv", "use": "known"} for folder in ("anna", "ben")]
+    found = several(tmp_path, sections, anna__codes=rows, ben__codes=rows.assign(label=["left", "right"]))
+    assert labels(found) == {
+        ("u0001", "unknown (anna/codes.csv)"): "left",
+        ("u0001", "unknown (ben/codes.csv)"): "left",
+        ("u0002", "unknown (anna/codes.csv)"): "left",
+        ("u0002", "unknown (ben/codes.csv)"): "right",
+    }
+    for summary in found.summaries():
+        assert (summary["units"], summary["coded_by_several"], summary["disagreed"]) == (2, 2, 1)
+        assert summary["doubles"] == 0
+
+
+def test_a_word_that_is_no_code_takes_no_code_away(tmp_path: Path) -> None:
+    rows = pd.DataFrame({"unit_id": ["u0001", "u0002"], "label": ["left", "right"]})
+    sections = [{"file": f"{name}.csv", "use": "known"} for name in ("anna", "ben")]
+    found = several(tmp_path, sections, anna=rows, ben=rows.assign(label=["dunno", "right"]))
+    assert set(found.codes["known"].dropna(subset=["label"])["unit_id"]) == {"u0001", "u0002"}
+    named = [each.assign(coder="ann") for each in (rows, rows.assign(label=["dunno", "neither"]))]
+    found = several(tmp_path, sections, anna=named[0], ben=named[1])
+    assert labels(found) == {("u0001", "ann"): "left", ("u0002", "ann"): "neither"}
+    assert [each["doubles"] for each in found.summaries()] == [1, 1], "one of each gave way to the other"
+    assert [each["coded_by_several"] for each in found.summaries()] == [0, 0]
+
+
+def test_columns_of_one_table_are_different_people(tmp_path: Path) -> None:
+    rows = pd.DataFrame({"unit_id": ["u0001"], "first": "left", "second": "right"})
+    sections = [{"file": "wide.csv", "use": "known", "field": field} for field in ("first", "second")]
+    assert labels(several(tmp_path, sections, wide=rows)) == {
+        ("u0001", "unknown (wide.csv: first)"): "left",
+        ("u0001", "unknown (wide.csv: second)"): "right",
+    }
+
+
+def test_within_a_table_a_code_goes_before_none_and_in_an_export_the_newest(tmp_path: Path) -> None:
+    rows = pd.DataFrame({"unit_id": "u0001", "coder": "ann", "label": ["left", "dunno"]})
+    assert labels(look(tmp_path, rows, "codes.csv")) == {("u0001", "ann"): "left"}
+    answers = [annotation(1, "left", number=1), annotation(1, number=2, was_cancelled=True)]
+    assert labels(look(tmp_path, [task(1, *answers)])) == {}
+
+
+def test_codes_in_two_uses_are_seen_to_disagree(tmp_path: Path) -> None:
+    rows = pd.DataFrame({"unit_id": ["u0001"], "label": "left"})
+    sections = [{"file": "a.csv", "use": "known"}, {"file": "b.csv", "use": "training"}]
+    found = several(tmp_path, sections, a=rows, b=rows.assign(label="right"))
+    assert [each["disagreed"] for each in found.summaries()] == [1, 1]
+    assert labels(found, "training") == {}
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
@@ -230,3 +328,20 @@ def test_sets_of_codes(tmp_path: Path) -> None:
         ("u0002", "account 1"): "none",
     }
     assert found.summaries()[0]["words"] == {"Work;war": 1}
+
+
+@pytest.mark.parametrize("name", ["codes.parquet", "codes.jsonl"])
+def test_sets_of_codes_stand_in_lists(tmp_path: Path, name: str) -> None:
+    book = {"question": "Which?", "type": "multilabel", "labels": [{"name": "jobs"}, {"name": "health"}]}
+    rows = pd.DataFrame(
+        {"unit_id": ["u0001", "u0002", "u0003"], "coder": "ann", "label": [["jobs"], ["health", "jobs"], []]}
+    )
+    if name.endswith(".parquet"):
+        rows.to_parquet(tmp_path / name)
+    else:
+        rows.to_json(tmp_path / name, orient="records", lines=True)
+    section = {"file": name, "use": "known"}
+    estimands = [{"name": "p", "kind": "mean"}]
+    study = read(small_study.write(tmp_path, units(), codebook=book, estimands=estimands, adopted=[section]))
+    found = adopted(study, corpus.read(study).units)
+    assert labels(found) == {("u0001", "ann"): "jobs", ("u0002", "ann"): "jobs;health"}

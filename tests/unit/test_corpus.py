@@ -128,3 +128,47 @@ def test_broken_parquet_and_unknown_kinds_are_refused(tmp_path: Path) -> None:
         corpus.read(study(tmp_path, "corpus.docx"))
     with pytest.raises(CorpusError, match="there is no corpus"):
         corpus.read(study(tmp_path, "absent.csv"))
+
+
+HALF = "\\ud83d"
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (f'{{"id": "2", "text": "half {HALF}", "party": 1}}', "'text' holds half of a character"),
+        (f'{{"id": "{HALF}", "text": "b", "party": 1}}', "'id' holds half of a character"),
+        (f'{{"id": "2", "text": "b", "party": "{HALF}"}}', "'party' holds half of a character"),
+        (
+            f'{{"id": "2", "text": "b", "party": 1, "{HALF}": 1}}',
+            "name of a column holds half of a character",
+        ),
+        ('{"id": "2", "text": "a\\u0000b", "party": 1}', r"'text' holds the character NUL"),
+        ('{"id": "2\\u0000", "text": "b", "party": 1}', r"'id' holds the character NUL"),
+    ],
+)
+def test_characters_that_nothing_can_keep_are_named(tmp_path: Path, row: str, said: str) -> None:
+    (tmp_path / "corpus.jsonl").write_text(f'{{"id": "1", "text": "a", "party": 1}}\n{row}\n')
+    with pytest.raises(CorpusError, match=said) as caught:
+        corpus.read(study(tmp_path, "corpus.jsonl"))
+    assert "column" in said or "row 2" in caught.value.message
+    assert caught.value.hint
+
+
+def test_what_is_not_used_may_hold_anything(tmp_path: Path) -> None:
+    row = f'{{"id": "1", "text": "whole \\ud83d\\ude00", "party": "\\u0000", "other": "{HALF}"}}'
+    (tmp_path / "corpus.jsonl").write_text(row)
+    assert corpus.read(study(tmp_path, "corpus.jsonl")).units["text"].tolist() == ["whole \U0001f600"]
+
+
+def test_hashes_of_contents_stay_what_they_are(tmp_path: Path) -> None:
+    (tmp_path / "corpus.csv").write_text("text,party\ncaf\u00e9 \U0001f600,x\n", encoding="utf-8")
+    (unit,) = corpus.read(study(tmp_path, id=None)).units.to_dict("records")
+    assert unit["content_hash"].startswith(unit["unit_id"])
+    assert unit["unit_id"] == "043764df773ac7ce"
+
+
+def test_texts_may_be_as_long_as_a_book(tmp_path: Path) -> None:
+    text = "word " * 40_000
+    (tmp_path / "corpus.csv").write_text(f"id,text,party\n1,{text},x\n")
+    assert corpus.read(study(tmp_path)).units["text"].tolist() == [text]
