@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from annotator import label_sets
+from annotator.folding import folded
 
 CodeName = Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=r"^\S(.*\S)?$")]
 
@@ -43,10 +44,13 @@ class Codebook(BaseModel):
 
     @model_validator(mode="after")
     def _codes_are_distinct(self) -> Self:
-        folded = [code.name.casefold() for code in self.labels]
-        doubled = sorted({name for name in folded if folded.count(name) > 1})
+        compared = [folded(code.name) for code in self.labels]
+        doubled = [each.name for each in self.labels if compared.count(folded(each.name)) > 1]
         if doubled:
-            raise ValueError(f"each code needs a name of its own; given twice: {', '.join(doubled)}")
+            raise ValueError(
+                "each code needs a name of its own, whatever its case and how its accents are composed; "
+                f"given twice: {', '.join(doubled)}"
+            )
         if self.type == "binary" and len(self.labels) != 2:
             raise ValueError(f"a binary codebook has two codes, this one has {len(self.labels)}")
         if self.is_multilabel:
@@ -61,7 +65,7 @@ class Codebook(BaseModel):
 
     def _refuse_names_of_sets(self) -> None:
         for code in self.labels:
-            if label_sets.SEPARATOR in code.name or code.name.casefold() == label_sets.NONE:
+            if label_sets.SEPARATOR in code.name or folded(code.name) == label_sets.NONE:
                 raise ValueError(
                     f"in a multilabel codebook no code may be called '{code.name}': "
                     f"labels are written 'one{label_sets.SEPARATOR}other', or '{label_sets.NONE}'"
@@ -88,7 +92,9 @@ class Codebook(BaseModel):
         return isinstance(label, str) and self.spell(label) == label
 
     def spell(self, label: str) -> str | None:
-        """A label as the tables write it, from one in other case or order; None if it is no label.
+        """A label as the tables write it, from one in other case, order or Unicode form; None if it is none.
+
+        Tables write codes as the study file does.
 
         >>> book = Codebook(question="Which?", type="multilabel", labels=[Code(name="A"), Code(name="B")])
         >>> book.spell("b; a"), book.spell("None"), book.spell("c")
@@ -97,8 +103,8 @@ class Codebook(BaseModel):
         if self.is_multilabel:
             codes = label_sets.split(label, self.names)
             return None if codes is None else label_sets.join(codes, self.names)
-        folded = label.strip().casefold()
-        return next((name for name in self.names if name.casefold() == folded), None)
+        wanted = folded(label)
+        return next((name for name in self.names if folded(name) == wanted), None)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from annotator import services
 from annotator.errors import ServiceError
+from annotator.labeling.privacy import shown
 from annotator.services.work_pool import ensure_work_pool
 from annotator.workspace import Workspace
 
@@ -33,7 +34,7 @@ def deploy(workspace: Workspace, cron: str) -> str:
         "ANNOTATOR_PROJECT": str(local.root if local else study.folder),
     }
     _run_prefect(["--no-prompt", "deploy", "--prefect-file", str(PREFECT_FILE), "--all"], variables)
-    page = api_url.removesuffix("/api")
+    page = shown(api_url).removesuffix("/api")
     return f"deployed: advance/{study.name} runs at '{cron}', shown at {page}/deployments"
 
 

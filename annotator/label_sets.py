@@ -6,6 +6,8 @@ labelled `NONE`: an empty text could not be told from a missing label.
 
 from collections.abc import Collection, Sequence
 
+from annotator.folding import folded
+
 SEPARATOR = ";"
 NONE = "none"
 
@@ -22,7 +24,7 @@ def join(codes: Collection[str], names: Sequence[str]) -> str:
 
 
 def split(label: str, names: Sequence[str]) -> tuple[str, ...] | None:
-    """The codes of a label in codebook order, whatever order, case and blanks it has; None if it has others.
+    """The codes of a label in codebook order, whatever order, case and form it has; None if it has others.
 
     >>> split(" Tax; crime", ("crime", "health", "tax"))
     ('crime', 'tax')
@@ -31,9 +33,9 @@ def split(label: str, names: Sequence[str]) -> tuple[str, ...] | None:
     >>> split("tax;war", ("crime", "health", "tax")) is None
     True
     """
-    said = {part.strip().casefold() for part in label.split(SEPARATOR)}
+    said = {folded(part) for part in label.split(SEPARATOR)}
     if said == {NONE}:
         return ()
-    known = {name.casefold(): name for name in names}
+    known = {folded(name): name for name in names}
     found = {known.get(part) for part in said}
     return None if None in found else tuple(name for name in names if name in found)

@@ -13,6 +13,7 @@ from annotator.classifiers import in_the_loop
 from annotator.coding.effort import effort, seconds_a_code
 from annotator.labeling.build import spent
 from annotator.machines import Machine, OpenAIMachine
+from annotator.plain import plain
 from annotator.plan.adjudication import adjudication
 from annotator.stages import batch, canary
 from annotator.stages.collect import no_codes, outstanding, stored_codes
@@ -69,27 +70,30 @@ class Status:
     adopted: tuple[dict[str, Any], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """For scripts."""
-        return {
-            "study": self.study,
-            "next_step": self.next_step.stage,
-            "round": self.next_step.round_number,
-            "n_units": self.n_units,
-            "rounds": [vars(r) for r in self.rounds],
-            "coders": self.coders.to_dict("records"),
-            "workload": self.workload.to_dict("records"),
-            "warnings": list(self.warnings),
-            "machines": self.machines.to_dict("records"),
-            "canary": self.canary.to_dict("records"),
-            "estimates": self.estimates.to_dict("records"),
-            "models": self.models.to_dict("records"),
-            "batches": list(self.batches),
-            "coding_address": self.coding_address,
-            "adjudication_address": self.adjudication_address,
-            "ended_because": self.ended_because,
-            "hours_left": self.hours_left,
-            "adopted": list(self.adopted),
-        }
+        """For scripts; what is not known is null."""
+        found: dict[str, Any] = plain(
+            {
+                "study": self.study,
+                "next_step": self.next_step.stage,
+                "round": self.next_step.round_number,
+                "n_units": self.n_units,
+                "rounds": [vars(r) for r in self.rounds],
+                "coders": self.coders.to_dict("records"),
+                "workload": self.workload.to_dict("records"),
+                "warnings": list(self.warnings),
+                "machines": self.machines.to_dict("records"),
+                "canary": self.canary.to_dict("records"),
+                "estimates": self.estimates.to_dict("records"),
+                "models": self.models.to_dict("records"),
+                "batches": list(self.batches),
+                "coding_address": self.coding_address,
+                "adjudication_address": self.adjudication_address,
+                "ended_because": self.ended_because,
+                "hours_left": self.hours_left,
+                "adopted": list(self.adopted),
+            }
+        )
+        return found
 
 
 def status(workspace: Workspace) -> Status:

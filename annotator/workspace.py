@@ -142,7 +142,11 @@ class Workspace:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the study, so that no two processes advance it at once. Raises BusyError."""
+        """Hold the study, so that no two processes advance it at once. Raises BusyError.
+
+        Within one process it nests, as a flow holds it around those of its stages; threads of one process
+        therefore do not exclude each other.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.folder / "lock", timeout=0, is_singleton=True, thread_local=False)
         try:

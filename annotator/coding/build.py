@@ -15,7 +15,7 @@ from annotator.coding.protocol import CodingService
 from annotator.coding.replay import ADJUDICATOR, ReplayCoding
 from annotator.errors import NotKnownYetError, ServiceUnavailableError
 from annotator.labeling.images import Images
-from annotator.labeling.privacy import refuse_remote
+from annotator.labeling.privacy import refuse_remote, shown
 from annotator.progress import Progress, silent
 from annotator.study import Study
 from annotator.webhook.address import webhook
@@ -108,13 +108,13 @@ def address_and_token(study: Study, section: LabelStudioCoding) -> tuple[str, st
         )
     if study.privacy == "local_only":
         refuse_remote(url, who="coding")
-    token = os.environ.get(TOKEN_VARIABLE)
+    token = os.environ.get(TOKEN_VARIABLE, "").strip() or None
     is_local = local is not None and url.rstrip("/") == (local.label_studio_url or "").rstrip("/")
     if token is None and local and is_local:
         token = local.credentials().token
     if token is None:
         raise NotKnownYetError(
-            f"no access token for the Label Studio at {url}",
+            f"no access token for the Label Studio at {shown(url)}",
             hint=f"Set {TOKEN_VARIABLE} to a token from Account & Settings in Label Studio.",
         )
     return url, token

@@ -68,16 +68,16 @@ def form_gold(
 def outstanding(codes: pd.DataFrame, overlap: Mapping[str, int], codebook: Codebook) -> pd.DataFrame:
     """The units of ``overlap`` with fewer answers than they need: ``unit_id, have, need, reason``.
 
-    An answer is a label, or a reason for giving none.
+    An answer is a label, or a reason for giving none; ``have`` counts both.
     """
     given, declined = _valid(codes, codebook), _declined(codes)
     skippers = codes.loc[codes["skipped"].astype(bool)].groupby("unit_id")["coder"].nunique()
     answered = set(codes.loc[~codes["skipped"].astype(bool), "unit_id"])
     rows = []
     for unit, need in overlap.items():
-        have, reasons = len(given.get(unit, ())), declined.get(unit, [])
-        if have + len(reasons) < need:
-            reason = _reason(have + len(reasons), need, int(skippers.get(unit, 0)), unit in answered)
+        have = len(given.get(unit, ())) + len(declined.get(unit, ()))
+        if have < need:
+            reason = _reason(have, need, int(skippers.get(unit, 0)), unit in answered)
             rows.append((unit, have, need, reason))
     return pd.DataFrame(rows, columns=["unit_id", "have", "need", "reason"])
 

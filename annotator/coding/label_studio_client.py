@@ -7,6 +7,7 @@ the vendor's client takes seconds (docs/decisions/0005-the-vendors-client.md).
 
 import itertools
 import json
+import re
 import time
 import weakref
 from collections.abc import Callable, Generator, Iterator
@@ -17,12 +18,13 @@ import numpy as np
 
 from annotator.backoff import backoff
 from annotator.errors import ServiceError, ServiceUnavailableError
-from annotator.labeling.privacy import is_local
+from annotator.labeling.privacy import is_local, shown
 
 TOKEN_HINT = (
     "Copy a token from Account & Settings in Label Studio (an access token, or a legacy token where the "
     "organisation allows it) and set LABEL_STUDIO_API_KEY to it."
 )
+_TOKEN = re.compile(r"[!-~]+")  # what is printed and is ASCII: a header carries nothing else unharmed
 _LATER = {408, 425, 429, 502, 503, 504}
 # Label Studio needs this long for large imports and for its first request after a start.
 _TIMEOUT = httpx.Timeout(120.0, connect=10.0)
@@ -34,7 +36,13 @@ class TokenAuth(httpx.Auth):
     requires_response_body = True
 
     def __init__(self, token: str) -> None:
+        """Blanks and ends of lines around a token do not matter. Raises ServiceError for what is none."""
         self.token = token.strip()
+        if not _TOKEN.fullmatch(self.token):
+            raise ServiceError(
+                "the access token for Label Studio is empty, or has characters that no token has",
+                hint=TOKEN_HINT,
+            )
         self._is_personal = self.token.count(".") == 2
         self._access: str | None = None
 
@@ -64,7 +72,7 @@ class TokenAuth(httpx.Auth):
 
 
 class Client:
-    """Label Studio's HTTP interface at ``url``.
+    """Label Studio's HTTP interface at ``url``; the attribute of that name has no password in it.
 
     A call that fails because the service is not reachable is repeated with growing pauses for about
     ``patience`` seconds in total. A request that may have been carried out (an answer was lost) is
@@ -72,8 +80,8 @@ class Client:
     """
 
     def __init__(self, url: str, auth: httpx.Auth | None, *, patience: float = 20.0) -> None:
-        self.url = url.rstrip("/")
-        self.http = _http(self.url, auth)
+        self.http = _http(url.rstrip("/"), auth)
+        self.url = shown(url).rstrip("/")
         # Connections are closed with this object, which has no natural end in a command or a flow.
         weakref.finalize(self, self.http.close)
         self._patience = patience
@@ -182,7 +190,7 @@ def _http(url: str, auth: httpx.Auth | None) -> httpx.Client:
         address = httpx.URL()
     if address.scheme not in {"http", "https"} or not address.host:
         raise ServiceError(
-            f"{url!r} is no address of a Label Studio", hint="Write it like http://127.0.0.1:8080."
+            f"{shown(url)!r} is no address of a Label Studio", hint="Write it like http://127.0.0.1:8080."
         )
     # What runs on this machine or its network is not reached through a proxy, which could carry texts away.
     is_direct = is_local(str(address))

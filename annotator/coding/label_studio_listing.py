@@ -31,12 +31,15 @@ class Listing:
     def tasks(
         self, filters: list[Filter], include: str, after: int = 0, fields: str = "task_only"
     ) -> Iterator[dict[str, Any]]:
-        """Tasks in order of id. Each page starts after the last id seen, so deletions cannot hide a task."""
+        """Tasks in order of id. Each page starts after the last id seen, so deletions cannot hide a task.
+
+        Label Studio counts before it lists, so that an empty page can come with a total above zero.
+        """
         while True:
             newer = _filter("id", "greater", after, "Number")
             page = self._page([newer, *filters], include, self.page_size, fields)
             yield from page["tasks"]
-            if len(page["tasks"]) >= page["total"]:
+            if not page["tasks"] or len(page["tasks"]) >= page["total"]:
                 return
             after = page["tasks"][-1]["id"]
 

@@ -14,6 +14,7 @@ import numpy as np
 from annotator import label_sets
 from annotator.codebook import Codebook
 from annotator.errors import StudyError
+from annotator.folding import folded
 from annotator.labeling.by_length import label_by_length
 from annotator.labeling.fence import pair
 from annotator.labeling.protocol import MachineLabel, Status, Unit
@@ -185,8 +186,8 @@ class ClassifierAnnotator:
         return codes
 
     def _spelt(self, label: str) -> str | None:
-        folded = label.strip().casefold()
-        return next((name for name in self._codebook.names if name.casefold() == folded), None)
+        wanted = folded(label)
+        return next((name for name in self._codebook.names if folded(name) == wanted), None)
 
     def _place_of(self, start: str) -> int:
         """Where a label of a model of inference stands."""

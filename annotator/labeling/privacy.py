@@ -17,8 +17,15 @@ def shown(url: str) -> str:
 
     >>> shown("https://me:secret@host.example:8443/v1?key=abc")
     'https://host.example:8443/v1'
+    >>> shown("me:secret@host.example")
+    'host.example'
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url.rpartition("@")[2]
+    if not parts.netloc:
+        return url.rpartition("@")[2]
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 

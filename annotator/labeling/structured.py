@@ -11,6 +11,7 @@ from typing import Any
 
 from annotator import label_sets
 from annotator.codebook import Codebook
+from annotator.folding import folded
 from annotator.labeling.answers import parse_answer
 from annotator.labeling.completion import Completion
 from annotator.labeling.parsing import without_thoughts
@@ -148,8 +149,8 @@ def _code(value: object, codebook: Codebook) -> str | None:
 
 
 def _named(value: str, codebook: Codebook) -> str | None:
-    folded = value.strip().casefold()
-    return next((name for name in codebook.names if name.casefold() == folded), None)
+    wanted = folded(value)
+    return next((name for name in codebook.names if folded(name) == wanted), None)
 
 
 def _probability(value: object) -> float | None:

@@ -10,6 +10,7 @@ import pandas as pd
 from annotator import corpus
 from annotator.errors import StudyError
 from annotator.inference.estimands.coefficients import INTERCEPT
+from annotator.plain import plain
 from annotator.plan.budgets import choose, round_sizes
 from annotator.plan.costs import Coding, MachineCost, coding, machine_costs
 from annotator.plan.knowledge import Knowledge, Prior
@@ -83,20 +84,22 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """For scripts; a width that cannot be told is null."""
-        widths = self.frame().astype(object)
-        return {
-            "study": self.study.name,
-            "n_units": self.n_units,
-            "n_coded": self.n_coded,
-            "confidence_level": self.study.confidence_level,
-            "population": self.study.population,
-            "source": self.source,
-            "remarks": list(self.remarks),
-            "coding": asdict(self.coding),
-            "machines": [asdict(machine) for machine in self.machines],
-            "budgets": self.costs().to_dict("records"),
-            "values": widths.where(widths.notna(), None).to_dict("records"),
-        }
+        found: dict[str, Any] = plain(
+            {
+                "study": self.study.name,
+                "n_units": self.n_units,
+                "n_coded": self.n_coded,
+                "confidence_level": self.study.confidence_level,
+                "population": self.study.population,
+                "source": self.source,
+                "remarks": list(self.remarks),
+                "coding": asdict(self.coding),
+                "machines": [asdict(machine) for machine in self.machines],
+                "budgets": self.costs().to_dict("records"),
+                "values": self.frame().to_dict("records"),
+            }
+        )
+        return found
 
 
 def plan_study(workspace: Workspace, options: Options) -> Plan:

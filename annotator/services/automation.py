@@ -8,6 +8,7 @@ one unless an automation tells it to.
 import httpx
 
 from annotator.errors import ServiceError, ServiceUnavailableError
+from annotator.labeling.privacy import shown
 
 _NAME = "Mark flow runs without heartbeat as crashed"
 _AUTOMATION = {
@@ -56,10 +57,11 @@ def ensure_zombie_automation(api_url: str) -> bool:
             client.post("/automations/", json=_AUTOMATION).raise_for_status()
     except httpx.HTTPStatusError as error:
         raise ServiceError(
-            f"Prefect at {api_url} refuses the automation for lost flow runs: {error.response.text[:500]}"
+            f"Prefect at {shown(api_url)} refuses the automation for lost flow runs: "
+            f"{error.response.text[:500]}"
         ) from error
     except httpx.HTTPError as error:
         raise ServiceUnavailableError(
-            f"Prefect at {api_url} does not answer: {error}", hint="Run: annotator up"
+            f"Prefect at {shown(api_url)} does not answer: {error}", hint="Run: annotator up"
         ) from error
     return True

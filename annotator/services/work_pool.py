@@ -3,6 +3,7 @@
 import httpx
 
 from annotator.errors import ServiceError, ServiceUnavailableError
+from annotator.labeling.privacy import shown
 
 WORK_POOL = "annotator"
 
@@ -17,7 +18,7 @@ def ensure_work_pool(api_url: str) -> None:
         answer = httpx.post(f"{api_url}/work_pools/", json=pool, timeout=30, trust_env=False)
     except httpx.HTTPError as error:
         raise ServiceUnavailableError(
-            f"Prefect at {api_url} does not answer: {error}", hint="Run: annotator up"
+            f"Prefect at {shown(api_url)} does not answer: {error}", hint="Run: annotator up"
         ) from error
     if answer.status_code not in (httpx.codes.CREATED, httpx.codes.CONFLICT):
-        raise ServiceError(f"Prefect at {api_url} refuses the work pool: {answer.text[:500]}")
+        raise ServiceError(f"Prefect at {shown(api_url)} refuses the work pool: {answer.text[:500]}")

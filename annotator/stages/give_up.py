@@ -24,14 +24,15 @@ def give_up(workspace: Workspace, round_number: int) -> str:
     waiting = outstanding(workspace, round_number)
     if waiting.empty:
         raise StudyError(f"no code of round {round_number} is outstanding", hint="Advance without --force.")
-    lacking = waiting.loc[waiting["have"] == 0, ["unit_id", "reason"]]
+    silent = waiting.loc[waiting["have"] == 0, ["unit_id", "reason"]]
     declined = uncodable(workspace, round_number)
-    told = declined[~declined["unit_id"].isin(lacking["unit_id"])]
-    left_out = without_label(workspace, round_number, pd.concat([lacking, told], ignore_index=True))
+    lacking = pd.concat([declined, silent], ignore_index=True).drop_duplicates("unit_id")
+    left_out = without_label(workspace, round_number, lacking)
     sent = workspace.store.read_frame(tasks(round_number))
     build(workspace).close(sent[sent["unit_id"].isin(waiting["unit_id"])])
     leave_out(workspace, round_number, left_out)
-    return f"{len(lacking)} of {len(sent)} units were given up: their codes are no longer waited for"
+    n_given_up = int(waiting["unit_id"].isin(left_out["unit_id"]).sum())
+    return f"{n_given_up} of {len(sent)} units were given up: their codes are no longer waited for"
 
 
 def uncodable(workspace: Workspace, round_number: int) -> pd.DataFrame:

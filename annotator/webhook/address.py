@@ -14,6 +14,7 @@ import httpx
 from annotator import services
 from annotator.coders import LabelStudioCoding
 from annotator.errors import ServiceError, ServiceUnavailableError, StudyError
+from annotator.labeling.privacy import shown
 from annotator.study import Study
 
 SECRET_VARIABLE = "ANNOTATOR_WEBHOOK_SECRET"
@@ -34,24 +35,42 @@ class Webhook:
     def check(self) -> str:
         """Ask the receiver whether a report would start a run.
 
-        Raises ServiceUnavailableError when it does not answer, ServiceError when it knows another secret.
+        Raises ServiceUnavailableError when it does not answer, ServiceError when it knows another secret or
+        is no receiver.
         """
+        place = shown(self.url)
         try:
             answer = httpx.get(self.url, headers=self.headers, timeout=30, trust_env=False)
         except httpx.HTTPError as error:
             raise ServiceUnavailableError(
-                f"no answer from {self.url} ({type(error).__name__})",
+                f"no answer from {place} ({type(error).__name__})",
                 hint="Is `annotator listen` running there? `annotator up` starts it on this machine.",
             ) from error
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             raise ServiceError(
-                f"{self.url} does not accept this study's token",
+                f"{place} does not accept this study's token",
                 hint=f"Set {SECRET_VARIABLE} to the same word here and for `annotator listen`.",
             )
         if answer.status_code != httpx.codes.OK:
-            raise ServiceUnavailableError(f"{self.url} answers HTTP {answer.status_code}")
-        deployed = answer.json()["deployed"]
-        return self.url if deployed else f"{self.url}, once `annotator deploy` has registered the flows"
+            raise ServiceUnavailableError(f"{place} answers HTTP {answer.status_code}")
+        return (
+            place
+            if _is_deployed(place, answer)
+            else f"{place}, once `annotator deploy` has registered the flows"
+        )
+
+
+def _is_deployed(place: str, answer: httpx.Response) -> bool:
+    try:
+        said = answer.json()
+    except ValueError:
+        said = None
+    if isinstance(said, dict) and isinstance(said.get("deployed"), bool):
+        return bool(said["deployed"])
+    raise ServiceError(
+        f"{place} answers, but is no `annotator listen`",
+        hint="Give `coding.webhook` the address and port at which `annotator listen` runs.",
+    )
 
 
 def token(secret: str, study_name: str) -> str:

@@ -40,7 +40,7 @@ def receiver(secret: str, prefect: Prefect, *, every: float) -> Starlette:
             return Response(status_code=202)
         try:
             return JSONResponse({"deployed": await prefect.find(name) is not None})
-        except httpx.HTTPError:
+        except (httpx.HTTPError, ValueError):
             return Response(status_code=503)
 
     async def health(request: Request) -> Response:

@@ -141,6 +141,38 @@ def test_advance_tells_a_script_what_it_did(tmp_path: Path, capsys: pytest.Captu
     }
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("status",),
+        ("plan", "--budget", "8,60"),
+        ("estimate", "--methods", "rounds,human_only"),
+        ("simulate", "--trials", "2", "--processes", "1", "--methods", "rounds"),
+        ("check",),
+        ("label",),
+        ("label", "--dry-run"),
+        ("cache",),
+        ("advance",),
+    ],
+)
+@pytest.mark.parametrize("is_done", [False, True])
+def test_what_a_script_reads_is_json_for_every_program(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], is_done: bool
+) -> None:
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    path = small_study.write(tmp_path, design={"rounds": 1, "budget": 20})
+    if is_done:
+        small_study.run_to_the_end(path)
+    code, out, err = run(capsys, arguments[0], path, *arguments[1:], "--json")
+    if code == 0:
+        json.loads(out, parse_constant=refuse)
+    else:
+        assert out == ""
+        assert err
+
+
 def test_check_looks_at_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = small_study.write(tmp_path)
     code, out, _ = run(capsys, "check", path, "--json")

@@ -10,6 +10,7 @@ from annotator.advance import advance
 from annotator.coding.replay import ReplayCoding
 from annotator.errors import StudyError
 from annotator.state import next_step
+from annotator.status import status
 from annotator.workspace import Workspace, ledger
 
 
@@ -82,6 +83,35 @@ def test_a_fold_without_any_code_lends_from_the_whole_round(tmp_path, monkeypatc
     assert used.inclusion_probability == pytest.approx(
         rows["inclusion_probability"].to_numpy() * (1 - len(gone) / 60)
     )
+
+
+def test_one_who_said_why_there_is_no_code_is_not_waited_for_and_is_kept(tmp_path, monkeypatch):
+    collect = ReplayCoding.collect
+    doubled = {}
+
+    def half_done(self, tasks, since=None):
+        several = tasks.loc[tasks["overlap"] > 1, "unit_id"].tolist()
+        doubled.update(dict(zip(several, ["declined", "silent", "coded"], strict=False)))
+        codes = collect(self, tasks)
+        fate = codes["unit_id"].map(doubled)
+        codes.loc[fate == "declined", ["label", "cannot_code"]] = [None, "garbled"]
+        is_second = codes["coder"] == "replay second"
+        kept = codes[(fate != "silent") & ~(is_second & fate.isin(["declined", "coded"]))]
+        return kept.reset_index(drop=True)
+
+    monkeypatch.setattr(ReplayCoding, "collect", half_done)
+    coding = {"kind": "replay", "column": "human", "second": "machine", "overlap": 0.2}
+    workspace = Workspace.open(small_study.write(tmp_path, design={"rounds": 1, "budget": 60}, coding=coding))
+    while not advance(workspace).waiting:
+        pass
+    assert status(workspace).rounds[0].n_codes_left == 4, "two of the silent one, one of each other"
+    outcome = advance(workspace, force=True)
+    assert "2 of 60 units were given up" in outcome.message
+    left_out = workspace.store.read_frame("rounds/001/nonresponse.parquet")
+    fates = {unit: fate for unit, fate in doubled.items() if fate != "coded"}
+    said = dict(zip(left_out["unit_id"].map(fates), left_out["reason"], strict=True))
+    assert said == {"declined": "cannot code: garbled", "silent": "not coded yet"}
+    assert len(left_out) == 2
 
 
 def test_what_cannot_be_forced_is_refused(tmp_path, monkeypatch):

@@ -56,6 +56,9 @@ def test_a_label_studio_may_be_started_later(tmp_path: Path, monkeypatch: pytest
     elsewhere = {**LABEL_STUDIO, "url": "http://127.0.0.1:9"}  # nobody listens, and nobody is asked
     no_token = ingest(Workspace.open(small_study.write(tmp_path / "b", coding=elsewhere)))
     assert "no access token for the Label Studio at http://127.0.0.1:9" in no_token
+    for blank in ("", " \n"):
+        monkeypatch.setenv(TOKEN_VARIABLE, blank)
+        assert ingest(Workspace.open(small_study.write(tmp_path / "b", coding=elsewhere))) == no_token
     monkeypatch.setenv(TOKEN_VARIABLE, "f" * 40)
     assert ingest(Workspace.open(small_study.write(tmp_path / "c", coding=elsewhere))) == "300 units read"
 

@@ -1,5 +1,6 @@
 """Patience, tokens and errors, against a small real HTTP server that answers as told."""
 
+import base64
 import itertools
 import json
 import threading
@@ -10,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from annotator.coding.label_studio_client import Client, NotFoundError, TokenAuth, pauses
+from annotator.coding.label_studio_listing import Listing
 from annotator.errors import ServiceError, ServiceUnavailableError
 
 SECRET = "0123456789abcdef0123456789abcdef01234567"
@@ -111,6 +113,53 @@ def test_other_answers_become_our_errors(
     stub.answers = [answer]
     with pytest.raises(kind, match=words):
         stub.client(patience=0.0).get("/api/x")
+
+
+@pytest.mark.parametrize("token", ["", " \n", "abc\ndef", "abc def", "abc\x07def", "abc\u2026def"])
+def test_what_is_no_token_is_said_at_once_and_not_shown(token: str) -> None:
+    with pytest.raises(ServiceError, match="access token") as error:
+        TokenAuth(token)
+    assert not error.value.retryable
+    assert "LABEL_STUDIO_API_KEY" in (error.value.hint or "")
+    assert "def" not in str(error.value)
+
+
+def test_a_token_copied_with_the_end_of_its_line_is_the_token(stub: Stub) -> None:
+    stub.answers = [(200, {})]
+    stub.client(f" {SECRET}\r\n").get("/api/x")
+    assert stub.seen == [("GET", "/api/x", f"Token {SECRET}")]
+
+
+@pytest.mark.parametrize("answer", [(404, {}), (401, {}), (503, {}), (302, {}), (200, "<html>")])
+def test_no_message_has_the_password_of_an_address(stub: Stub, answer: Answer) -> None:
+    stub.answers = [answer]
+    place = stub.url.removeprefix("http://")
+    client = Client(f"http://me:hush@{place}/", TokenAuth(SECRET), patience=0.0)
+    assert client.url == stub.url
+    with pytest.raises(ServiceError, match=f"GET {stub.url}/api/x: ") as error:
+        client.get("/api/x")
+    assert "hush" not in str(error.value)
+    assert stub.seen == [("GET", "/api/x", f"Token {SECRET}")]
+
+
+@pytest.mark.parametrize("url", ["ftp://me:hush@host", "me:hush@host", "http://me:hush@a\nb"])
+def test_no_message_has_the_password_of_what_is_no_address(url: str) -> None:
+    with pytest.raises(ServiceError, match="no address") as error:
+        Client(url, None)
+    assert "hush" not in str(error.value)
+
+
+def test_an_address_with_a_password_lets_in_where_there_is_no_token(stub: Stub) -> None:
+    stub.answers = [(200, {})]
+    Client(f"http://me:hush@{stub.url.removeprefix('http://')}", None).get("/x")
+    assert stub.seen == [("GET", "/x", "Basic " + base64.b64encode(b"me:hush").decode())]
+
+
+def test_a_list_ends_though_its_last_task_was_deleted_between_count_and_page(stub: Stub) -> None:
+    stub.answers = [(200, {"total": 2, "tasks": [{"id": 5}]}), (200, {"total": 1, "tasks": []})]
+    found = Listing(stub.client(), project_id=1, page_size=1).tasks([], "id")
+    assert list(found) == [{"id": 5}]
+    assert not stub.answers
 
 
 def test_deleting_what_is_gone_is_fine(stub: Stub) -> None:

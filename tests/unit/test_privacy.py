@@ -63,3 +63,5 @@ def test_an_address_without_host_is_refused(url: str) -> None:
 
 def test_messages_show_no_secret_of_an_address() -> None:
     assert shown("http://me:secret@host:1/v1?key=k#f") == "http://host:1/v1"
+    assert shown("me:secret@host") == "host"
+    assert shown("http://me:secret@[host") == "[host"

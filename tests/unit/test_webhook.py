@@ -1,6 +1,13 @@
 """Webhooks without servers: tokens, addresses, and how many runs a flood of reports starts."""
 
 import asyncio
+import base64
+import itertools
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -8,9 +15,9 @@ import pytest
 import small_study
 from starlette.testclient import TestClient
 
-from annotator.errors import StudyError
+from annotator.errors import ServiceError, StudyError
 from annotator.services.folder import ProcessRecord, Record, ServicesFolder
-from annotator.webhook.address import SECRET_VARIABLE, webhook
+from annotator.webhook.address import SECRET_VARIABLE, Webhook, token, webhook
 from annotator.webhook.receiver import receiver
 from annotator.webhook.ringing import Prefect, Ringing
 from annotator.workspace import Workspace
@@ -91,6 +98,102 @@ def test_a_run_whose_acknowledgement_was_lost_is_not_asked_for_twice() -> None:
     prefect = FakePrefect(mute=2)
     assert asyncio.run(play(prefect, ["one"], 0.5, every=0.1)) == ["one"]
     assert prefect.mute == 0
+
+
+@pytest.mark.parametrize("n_reports", [0, 3])
+def test_what_is_reported_while_an_acknowledgement_is_lost_is_looked_at(n_reports: int) -> None:
+    async def scene() -> list[float]:
+        times: list[float] = []
+
+        class Mute(FakePrefect):
+            async def run(self, deployment: str, key: str) -> None:
+                if key not in self.keys:
+                    times.append(asyncio.get_running_loop().time())
+                await super().run(deployment, key)
+
+        ringing = Ringing(Mute(mute=1), every=0.4, delay=0.01)
+        ringing.ring("one")
+        await asyncio.sleep(0.1)  # the run is there, and nobody knows
+        for _ in range(n_reports):
+            ringing.ring("one")
+        await asyncio.sleep(1.9)
+        return times
+
+    times = asyncio.run(scene())
+    assert len(times) == (2 if n_reports else 1)
+    assert all(later - earlier >= 0.4 for earlier, later in itertools.pairwise(times))
+
+
+@contextmanager
+def answering(*answers: tuple[int, str]) -> Iterator[tuple[str, list[tuple[str, str | None]]]]:
+    """A real server's host and port, and what it was asked: it gives these answers, the last one for ever."""
+    left, seen = list(answers), list[tuple[str, str | None]]()
+
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            self.rfile.read(int(self.headers.get("content-length") or 0))
+            seen.append((self.path, self.headers.get("authorization")))
+            status, body = left.pop(0) if len(left) > 1 else left[0]
+            self.send_response(status)
+            self.send_header("content-length", str(len(body.encode())))
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        do_GET = do_POST = _answer
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.server_port}", seen
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+async def ring_once(api_url: str, seconds: float) -> None:
+    prefect = Prefect(api_url)
+    Ringing(prefect, every=0.1, delay=0.01).ring("one")
+    await asyncio.sleep(seconds)
+    await prefect.close()
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [(200, "<html>hello</html>"), (200, '{"detail": "log in"}'), (200, "[]"), (200, "null"), (502, "")],
+)
+@pytest.mark.parametrize("n_good", [0, 1])
+def test_an_answer_that_is_not_prefects_is_a_failure_like_any_other(
+    caplog: pytest.LogCaptureFixture, failure: tuple[int, str], n_good: int
+) -> None:
+    found = (200, '{"id": "d"}')
+    answers = [*[found] * n_good, failure, found, (200, "0"), (201, "{}")]
+    with caplog.at_level(logging.WARNING, "annotator"), answering(*answers) as (place, seen):
+        asyncio.run(ring_once(f"http://me:hush@{place}/api", 0.6))
+    paths = [path for path, _ in seen]
+    assert paths.count("/api/deployments/d/create_flow_run") == 1
+    assert "advance/one could not be started" in caplog.text
+    assert "hush" not in caplog.text
+    assert {said for _, said in seen} == {"Basic " + base64.b64encode(b"me:hush").decode()}
+
+
+def test_a_receiver_before_something_else_than_prefect_says_so() -> None:
+    ours = Webhook("", token("a word", "one"))
+    with answering((200, "<html>hello</html>")) as (place, _):
+        app = receiver("a word", Prefect(f"http://{place}/api"), every=60)
+        with TestClient(app) as client:
+            assert client.get("/studies/one", headers=ours.headers).status_code == 503
+
+
+@pytest.mark.parametrize("answer", ["<html>hello</html>", "{}", "[]", '{"deployed": "yes"}'])
+def test_a_webhook_where_something_else_answers_is_found_out(answer: str) -> None:
+    with answering((200, answer)) as (place, _), pytest.raises(ServiceError) as caught:
+        Webhook(f"http://me:hush@{place}/studies/one", "token").check()
+    assert caught.value.message == f"http://{place}/studies/one answers, but is no `annotator listen`"
+    assert "coding.webhook" in (caught.value.hint or "")
 
 
 def test_a_study_that_is_not_deployed_is_let_be() -> None:
