@@ -10,6 +10,7 @@ from pathlib import Path
 from annotator import corpus
 from annotator.adoption.adopting import adopted
 from annotator.asked import refuse_unanswerable
+from annotator.coders import LabelStudioCoding
 from annotator.coding.build import build as build_coding
 from annotator.coding.build import build_adjudication
 from annotator.coding.images import refuse_missing_images
@@ -18,6 +19,7 @@ from annotator.labeling.build import build as build_machine
 from annotator.labeling.build import models
 from annotator.labeling.loading import refuse_silent_hub
 from annotator.machines import Machine
+from annotator.study import Study
 from annotator.webhook.address import webhook
 from annotator.workspace import Workspace
 
@@ -54,13 +56,18 @@ def _beyond_the_corpus(workspace: Workspace) -> Iterator[Finding]:
     if study.runner.kind != "threads":
         yield _look("runner", lambda: _runner(workspace))
     yield _look("coding", lambda: build_coding(workspace).check())
-    if (reports := webhook(study)) is not None:
-        yield _look("webhook", reports.check)
+    if isinstance(study.coding, LabelStudioCoding):
+        yield _look("webhook", lambda: _webhook(study))
     if study.coding.gold.adjudicate:
         yield _look("adjudication", lambda: build_adjudication(workspace).describe())
     if study.adopted:
         yield _look("adopted codes", lambda: _adopted(workspace))
     yield _look("output", lambda: _output(workspace))
+
+
+def _webhook(study: Study) -> str:
+    reports = webhook(study)
+    return "none: codes are looked for by the schedule alone" if reports is None else reports.check()
 
 
 def _look(what: str, look: Callable[[], str]) -> Finding:

@@ -1,5 +1,6 @@
 """What a person at a terminal sees: progress bars, tables, errors."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -11,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from annotator.errors import AnnotatorError
+from annotator.plain import plain
 from annotator.progress import Progress as ProgressFunction
 
 LOG_WIDTH = 120  # where there is no terminal to ask
@@ -83,6 +85,11 @@ def show_error(error: AnnotatorError) -> None:
     err.print(error.message, soft_wrap=True)
     if error.hint:
         err.print(error.hint, style="dim", soft_wrap=True)
+
+
+def show_json(data: object, indent: int | None = 1) -> None:
+    """What a script asked for, on standard output; numbers that nobody knows are null."""
+    print(json.dumps(plain(data), indent=indent, allow_nan=False, default=str), flush=True)
 
 
 def show_frame(frame: pd.DataFrame, title: str) -> None:

@@ -1,6 +1,5 @@
 """`annotator adopt`."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -59,7 +58,7 @@ def adopt(study: StudyPath, as_json: Json = False) -> None:
 
 def _tell(found: Sequence[Mapping[str, Any]], *, is_done: bool, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({"entered": is_done, "sources": found}, indent=1))
+        console.show_json({"entered": is_done, "sources": found})
     else:
         _show(found, is_done)
 

@@ -1,6 +1,5 @@
 """`annotator advance` and `annotator run`."""
 
-import json
 import time
 from typing import Annotated
 
@@ -52,7 +51,7 @@ def _advance(workspace: Workspace, *, force: bool = False) -> Outcome:
 def _tell(outcome: Outcome, as_json: bool) -> None:
     if as_json:
         step = {"stage": outcome.step.stage, "round": outcome.step.round_number}
-        print(json.dumps({**step, "message": outcome.message, "waiting": outcome.waiting}), flush=True)
+        console.show_json({**step, "message": outcome.message, "waiting": outcome.waiting}, indent=None)
         return
     console.show_line(str(outcome.step), f": {outcome.message}")
     if outcome.waiting:

@@ -1,6 +1,5 @@
 """`annotator cache`."""
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -46,7 +45,7 @@ def cache(
     replies.close()
     if as_json:
         rows = [_plain(one) for one in kept]
-        print(json.dumps({"path": str(path), "replies": rows, "removed": prune}, indent=1))
+        console.show_json({"path": str(path), "replies": rows, "removed": prune})
 
 
 def _plain(kept: Kept) -> dict[str, object]:

@@ -1,7 +1,5 @@
 """`annotator check`."""
 
-import json
-
 import typer
 
 from annotator import console
@@ -24,7 +22,7 @@ def check(study: StudyPath, as_json: Json = False) -> None:
                 console.out.print(f"{'':40}{finding.error.hint}", style="dim", soft_wrap=True)
     if as_json:
         rows = [{"what": f.what, "ok": f.error is None, "detail": f.detail} for f in findings]
-        print(json.dumps(rows, indent=1))
+        console.show_json(rows)
     failed = [finding.error.exit_code for finding in findings if finding.error]
     if failed:
         raise typer.Exit(min(failed))

@@ -35,7 +35,9 @@ def train(
     with console.progress_bar() as progress, workspace.lock():
         found = training.train(workspace, _model(kind) if kind else None, progress, n_trials=tune)
     if as_json:
-        print(json.dumps({"folder": found.address, "is_new": found.is_new, "metrics": found.card.metrics}))
+        console.show_json(
+            {"folder": found.address, "is_new": found.is_new, "metrics": found.card.metrics}, indent=None
+        )
         return
     console.out.print("trained" if found.is_new else "already trained on these codes", style="bold")
     for name, value in found.card.metrics.items():
@@ -114,7 +116,7 @@ def predict(
     with console.progress_bar() as progress:
         found = prediction.predict(Workspace.open(study), model, texts, out, progress)
     if as_json:
-        print(json.dumps(vars(found)))
+        console.show_json(vars(found))
         return
     console.out.print(f"{found.n_texts:,} texts in {found.n_parts} parts: {found.folder}", soft_wrap=True)
 

@@ -1,6 +1,5 @@
 """`annotator label`."""
 
-import json
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated
@@ -53,7 +52,7 @@ def label(
             message = work(workspace, progress, machines)
     table = machine_table(workspace)
     if as_json:
-        print(json.dumps({"message": message, "machines": table.to_dict("records")}, indent=1))
+        console.show_json({"message": message, "machines": table.to_dict("records")})
         return
     console.out.print(message, soft_wrap=True)
     console.show_frame(table, "Machine annotators")
@@ -71,7 +70,7 @@ def _machines(study: Study, name: str) -> Sequence[Machine]:
 
 def _show(costs: Sequence[LabellingCost], as_json: bool) -> None:
     if as_json:
-        print(json.dumps([cost.to_json() for cost in costs], indent=1))
+        console.show_json([cost.to_json() for cost in costs])
         return
     rows = pd.DataFrame(
         {

@@ -1,6 +1,5 @@
 """`annotator plan`."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -57,7 +56,7 @@ def plan(
     if figure is not None:
         _write(figure, plan_figure(found, _format(figure)))
     if as_json:
-        print(json.dumps(found.to_json(), indent=1))
+        console.show_json(found.to_json())
         return
     _show(found)
     if figure is not None:

@@ -1,7 +1,5 @@
 """`annotator status`."""
 
-import json
-
 import pandas as pd
 
 from annotator import console
@@ -16,7 +14,7 @@ def status(study: StudyPath, as_json: Json = False) -> None:
     workspace = Workspace.open(study)
     found = study_status(workspace)
     if as_json:
-        print(json.dumps(found.to_json(), indent=1, default=str))
+        console.show_json(found.to_json())
         return
     console.show_line(found.study, f": next is {found.next_step}")
     if found.ended_because:
