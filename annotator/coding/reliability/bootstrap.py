@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 from scipy.special import betaincinv
 
-from annotator.coding.reliability.coefficient import Coefficient
+from annotator.coding.reliability.coefficient import Coefficient, SparseRows
+from annotator.coding.reliability.patterns import distinct_rows
 from models.arrays import FloatArray
 
 N_RESAMPLES = 2000
@@ -87,7 +89,7 @@ def _resampled(
     blocks = []
     for start in range(0, n_resamples, step):
         size = min(step, n_resamples - start)
-        sums = _draw(strata, size, rng) @ patterns
+        sums = np.asarray(_draw(strata, size, rng) @ patterns)
         parts = np.split(sums, widths, axis=1)
         blocks.append([each.of(part) for each, part in zip(coefficients, parts, strict=True)])
     return [np.concatenate(values) for values in zip(*blocks, strict=True)]
@@ -95,20 +97,21 @@ def _resampled(
 
 def _patterns(
     coefficients: Sequence[Coefficient], weights: FloatArray
-) -> tuple[FloatArray, list[tuple[int, FloatArray]]]:
+) -> tuple[SparseRows, list[tuple[int, FloatArray]]]:
     """Weighted rows that differ, and for each stratum the number of its units and the rows' shares in it.
 
     Drawing n units is drawing how often each distinct row occurs: the same distribution, far fewer numbers.
     """
     shows = np.any([each.shows for each in coefficients], axis=0)
-    rows = np.concatenate([each.per_unit for each in coefficients], axis=1) * weights[:, None]
+    together = sparse.hstack([each.per_unit for each in coefficients], format="csr")
+    rows = sparse.csr_array(together.multiply(weights[:, None]))
     found, strata = [], []
-    for stratum in (shows, ~shows):
-        if stratum.any():
-            distinct, times = np.unique(rows[stratum], axis=0, return_counts=True)
-            found.append(distinct)
+    for stratum in (np.flatnonzero(shows), np.flatnonzero(~shows)):
+        if stratum.size:
+            where, times = distinct_rows(rows[stratum])
+            found.append(stratum[where])
             strata.append((int(times.sum()), times / times.sum()))
-    return np.concatenate(found), strata
+    return rows[np.concatenate(found)], strata
 
 
 def _draw(strata: list[tuple[int, FloatArray]], size: int, rng: np.random.Generator) -> FloatArray:
@@ -119,7 +122,7 @@ def _draw(strata: list[tuple[int, FloatArray]], size: int, rng: np.random.Genera
 def _interval(
     coefficient: Coefficient, weights: FloatArray, resampled: FloatArray, confidence_level: float
 ) -> Measured:
-    sums = weights @ coefficient.per_unit
+    sums = np.asarray(weights @ coefficient.per_unit)
     value = float(coefficient.of(sums))
     undefined = np.isnan(resampled)
     if undefined.mean() > MOST_UNDEFINED:
