@@ -1,6 +1,6 @@
 """Bootstrap intervals of agreement coefficients: units are drawn again, coders stay."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,11 +9,12 @@ from scipy.special import betaincinv
 
 from annotator.coding.reliability.coefficient import Coefficient, SparseRows
 from annotator.coding.reliability.patterns import distinct_rows
-from models.arrays import FloatArray
+from models.arrays import FloatArray, IntArray
 
 N_RESAMPLES = 2000
 MOST_UNDEFINED = 0.05  # share of resamples without a value above which no interval is given
-_BLOCK = 4_000_000  # numbers held at once
+_DRAWN = 4_000_000  # numbers drawn at once: another value gives other resamples to the same seed
+_HELD = 500_000  # sums held at once
 
 
 @dataclass(frozen=True)
@@ -85,14 +86,14 @@ def _resampled(
         return []
     patterns, strata = _patterns(coefficients, weights)
     widths = np.cumsum([each.per_unit.shape[1] for each in coefficients])[:-1]
-    step = max(_BLOCK // max(patterns.shape), 1)
-    blocks = []
-    for start in range(0, n_resamples, step):
-        size = min(step, n_resamples - start)
-        sums = np.asarray(_draw(strata, size, rng) @ patterns)
-        parts = np.split(sums, widths, axis=1)
-        blocks.append([each.of(part) for each, part in zip(coefficients, parts, strict=True)])
-    return [np.concatenate(values) for values in zip(*blocks, strict=True)]
+    few = max(_HELD // max(patterns.shape), 1)
+    values = []
+    for draws in _draws(strata, n_resamples, rng):
+        for start in range(0, len(draws), few):
+            sums: FloatArray = draws[start : start + few].astype(float) @ patterns
+            parts = np.split(sums, widths, axis=1)
+            values.append([each.of(part) for each, part in zip(coefficients, parts, strict=True)])
+    return [np.concatenate(of_one) for of_one in zip(*values, strict=True)]
 
 
 def _patterns(
@@ -103,8 +104,10 @@ def _patterns(
     Drawing n units is drawing how often each distinct row occurs: the same distribution, far fewer numbers.
     """
     shows = np.any([each.shows for each in coefficients], axis=0)
-    together = sparse.hstack([each.per_unit for each in coefficients], format="csr")
-    rows = sparse.csr_array(together.multiply(weights[:, None]))
+    rows = sparse.csr_array(sparse.hstack([each.per_unit for each in coefficients], format="csr"))
+    rows.data *= np.repeat(weights, np.diff(rows.indptr))
+    rows.eliminate_zeros()
+    rows.sort_indices()
     found, strata = [], []
     for stratum in (np.flatnonzero(shows), np.flatnonzero(~shows)):
         if stratum.size:
@@ -114,9 +117,14 @@ def _patterns(
     return rows[np.concatenate(found)], strata
 
 
-def _draw(strata: list[tuple[int, FloatArray]], size: int, rng: np.random.Generator) -> FloatArray:
-    draws = [rng.multinomial(n, shares, size) for n, shares in strata]
-    return np.concatenate(draws, axis=1).astype(float)
+def _draws(
+    strata: list[tuple[int, FloatArray]], n_resamples: int, rng: np.random.Generator
+) -> Iterator[IntArray]:
+    """How often each resample holds each pattern, (size, P) for some resamples after the others."""
+    step = max(_DRAWN // sum(len(shares) for _, shares in strata), 1)
+    for start in range(0, n_resamples, step):
+        size = min(step, n_resamples - start)
+        yield np.concatenate([rng.multinomial(n, shares, size) for n, shares in strata], axis=1)
 
 
 def _interval(

@@ -109,4 +109,8 @@ def beside(rows: Sequence[SparseRows], *columns: FloatArray | BoolArray) -> Spar
 
 
 def _tallied(rows: IntArray, columns: IntArray, shape: tuple[int, int]) -> SparseRows:
-    return sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=shape)
+    """How often each place occurs, from places whose rows ascend."""
+    starts = np.searchsorted(rows, np.arange(shape[0] + 1))
+    found: SparseRows = sparse.csr_array((np.ones(len(rows)), columns, starts), shape=shape)
+    found.sum_duplicates()
+    return found

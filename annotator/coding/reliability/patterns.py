@@ -12,9 +12,10 @@ _ENTRY = np.dtype([("column", ">u8"), ("value", ">f8")])  # big-endian: bytes ar
 
 
 def distinct_rows(rows: SparseRows) -> tuple[IntArray, IntArray]:
-    """For each kind of row where one of its kind is, and how many there are; numbers must not be negative.
+    """For each kind of row where one of its kind is, and how many there are.
 
     They are in the order of ``numpy.unique(rows.toarray(), axis=0)``, which decides what a seed draws.
+    Columns must be sorted within rows, and numbers that are stored above zero.
 
     >>> from scipy import sparse
     >>> rows = sparse.csr_array([[0.0, 2.0], [1.0, 0.0], [0.0, 2.0], [0.0, 0.0]])
@@ -22,14 +23,10 @@ def distinct_rows(rows: SparseRows) -> tuple[IntArray, IntArray]:
     >>> rows[where].toarray().tolist(), times.tolist()
     ([[0.0, 0.0], [0.0, 2.0], [1.0, 0.0]], [1, 2, 1])
     """
-    rows = rows.copy()
-    rows.eliminate_zeros()
-    rows.sort_indices()
     entries = np.empty(rows.nnz, _ENTRY)
     entries["column"] = rows.shape[1] - rows.indices  # an earlier column makes a row greater
     entries["value"] = rows.data
-    written, ends = entries.tobytes(), rows.indptr * _ENTRY.itemsize
-    kinds = [written[start:end] for start, end in pairwise(ends.tolist())]
+    kinds = [entries[start:end].tobytes() for start, end in pairwise(rows.indptr.tolist())]
     times = Counter(kinds)
     where = {kind: at for at, kind in enumerate(kinds)}
     ascending = sorted(times)
