@@ -111,6 +111,13 @@ def test_a_seed_draws_the_resamples_of_whole_rows(level, weighted):
     assert level == "nominal" or found.ci_high == pytest.approx(high, abs=1e-12)
 
 
+def test_weights_do_not_stay_with_a_coefficient():
+    alpha = krippendorff_alpha(simulated(np.random.default_rng(2), 40, 2, 3, 0.1), 3)
+    before, weights = alpha.per_unit.toarray(), np.arange(40.0)
+    measure([alpha], np.random.default_rng(0), weights=weights)
+    assert (alpha.per_unit.toarray() == before).all()
+
+
 def test_codes_that_nobody_gave_change_nothing():
     codes = simulated(np.random.default_rng(4), 60, 3, 4, 0.2)
     spread = np.where(codes >= 0, codes * 250, -1)
