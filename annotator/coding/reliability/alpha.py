@@ -5,10 +5,14 @@ from typing import Literal
 
 import numpy as np
 
-from annotator.coding.reliability.coefficient import Coefficient, Disagreement, code_counts, why_undefined
+from annotator.coding.reliability.coefficient import Coefficient, Disagreement
+from annotator.coding.reliability.coincidences import Coincidences, coincidences
+from annotator.coding.reliability.counts import Counts, code_counts, why_undefined
 from models.arrays import FloatArray, IntArray
 
 Level = Literal["nominal", "ordinal", "interval"]
+# From margins (..., D) of D codes and their positions in the codebook to where they lie, (..., D) or (D,).
+Scores = Callable[[FloatArray, IntArray], FloatArray]
 
 
 def krippendorff_alpha(
@@ -39,59 +43,69 @@ def krippendorff_alpha(
     >>> krippendorff_alpha(np.array([[0, 0], [0, 0]]), 2).undefined
     'only one code was given: agreement by chance cannot be told from agreement'
     """
-    counts = code_counts(codes, n_codes)
-    m = counts.sum(axis=1)
-    shows = m >= 2
-    pairs = counts[:, :, None] * counts[:, None, :] - counts[:, :, None] * np.eye(n_codes)
-    pairs = np.where(shows[:, None, None], pairs / np.maximum(m - 1, 1)[:, None, None], 0.0)
-    distance = _distance(level, n_codes, values)
+    return alpha_of_counts(code_counts(codes, n_codes), _scores(level, n_codes, values))
+
+
+def alpha_of_counts(counts: Counts, scores: Scores | None = None) -> Coefficient:
+    """Krippendorff's alpha from how often each code was given to each unit.
+
+    Codes are as far apart as the squared difference of their ``scores``, or one where there are none.
+    """
+    cells = coincidences(counts)
 
     def disagreement(sums: FloatArray) -> Disagreement:
-        together = sums.reshape(*sums.shape[:-1], n_codes, n_codes)
-        return _disagreement(together, distance)
+        margins = cells.margins(sums)
+        at = None if scores is None else scores(margins, cells.codes)
+        n_values = margins.sum(axis=-1)
+        observed = (sums * _apart(cells, at)).sum(axis=-1) / np.maximum(n_values, 1e-300)
+        possible_pairs = n_values * (n_values - 1.0)
+        return observed, _of_all_pairs(margins, at) / np.where(possible_pairs > 0, possible_pairs, np.inf)
 
-    undefined = why_undefined(codes)
+    shows = counts.m >= 2
+    undefined = why_undefined(counts)
     return Coefficient(
-        per_unit=pairs.reshape(len(codes), n_codes * n_codes),
+        per_unit=cells.per_unit,
         disagreement=disagreement,
         shows=shows,
-        differs=shows & (counts.max(axis=1) < m),
-        severity=1.0 if undefined else _severity(pairs.sum(axis=0), distance),
+        differs=shows & (np.diff(counts.per_unit.indptr) > 1),
+        severity=1.0 if undefined else _severity(cells, scores),
         undefined=undefined,
     )
 
 
-def _disagreement(together: FloatArray, distance: Callable[[FloatArray], FloatArray]) -> Disagreement:
-    """From coincidences (..., K, K)."""
-    margins = together.sum(axis=-1)
-    n_values = margins.sum(axis=-1)
-    apart = distance(margins)
-    observed = (together * apart).sum(axis=(-1, -2)) / np.maximum(n_values, 1e-300)
-    by_chance = (margins[..., :, None] * margins[..., None, :] * apart).sum(axis=(-1, -2))
-    possible_pairs = n_values * (n_values - 1.0)
-    return observed, by_chance / np.where(possible_pairs > 0, possible_pairs, np.inf)
-
-
-def _distance(
-    level: Level, n_codes: int, values: Sequence[float] | None
-) -> Callable[[FloatArray], FloatArray]:
-    """A function from margins (..., K) to squared distances (..., K, K)."""
+def _scores(level: Level, n_codes: int, values: Sequence[float] | None) -> Scores | None:
     if level == "nominal":
-        return lambda margins: 1.0 - np.eye(n_codes)
+        return None
     if level == "ordinal":
-        return lambda margins: _squared(np.cumsum(margins, axis=-1) - margins / 2.0)
+        return lambda margins, codes: np.cumsum(margins, axis=-1) - margins / 2.0
     numbers = np.arange(n_codes, dtype=float) if values is None else np.asarray(values, dtype=float)
     if numbers.shape != (n_codes,):
         raise ValueError(f"interval codes need one value each: {n_codes} codes, {numbers.size} values")
-    return lambda margins: _squared(numbers)
+    return lambda margins, codes: numbers[codes] - numbers[codes].min()
 
 
-def _squared(scores: FloatArray) -> FloatArray:
-    return np.asarray((scores[..., :, None] - scores[..., None, :]) ** 2)
+def _apart(cells: Coincidences, at: FloatArray | None) -> FloatArray:
+    """Squared distance of the codes of each cell, (..., Q) or (Q,)."""
+    if at is None:
+        return np.asarray(cells.first != cells.second, dtype=float)
+    return np.asarray((at[..., cells.first] - at[..., cells.second]) ** 2)
 
 
-def _severity(together: FloatArray, distance: Callable[[FloatArray], FloatArray]) -> float:
+def _of_all_pairs(margins: FloatArray, at: FloatArray | None) -> FloatArray:
+    """Sum of squared distances over all pairs of codes, units disregarded, (...).
+
+    With scores it is twice the number of codes times the sum of squares about their mean: no pair need be
+    looked at.
+    """
+    n_values = margins.sum(axis=-1, keepdims=True)
+    if at is None:
+        return np.asarray((margins * (n_values - margins)).sum(axis=-1))
+    mean = (margins * at).sum(axis=-1, keepdims=True) / np.maximum(n_values, 1e-300)
+    return np.asarray(2.0 * (n_values * margins * (at - mean) ** 2).sum(axis=-1))
+
+
+def _severity(cells: Coincidences, scores: Scores | None) -> float:
     """Mean distance of two codes that differ by chance."""
-    margins = together.sum(axis=-1)
-    chance = margins[:, None] * margins[None, :] * (1.0 - np.eye(len(margins)))
-    return float((chance * distance(margins)).sum() / chance.sum())
+    margins = cells.margins(cells.per_unit.sum(axis=0))
+    at = None if scores is None else scores(margins, cells.codes)
+    return float(_of_all_pairs(margins, at) / _of_all_pairs(margins, None))

@@ -111,7 +111,8 @@ def alternative_annotator_test(
         return AlternativeTest(
             np.nan, np.nan, epsilon, undefined=_why(usable, units_of, min_coders, min_units)
         )
-    parts = [_compare(machine[usable], codes[usable], int(j), epsilon, values) for j in enough]
+    machine, codes = machine[usable], codes[usable]
+    parts = [_compare(machine, codes, int(j), epsilon, values) for j in enough]
     from scipy.stats import false_discovery_control  # noqa: PLC0415 (slow to import)
 
     won = false_discovery_control([part.p_value for part in parts], method="by") <= rate

@@ -1,17 +1,20 @@
 """Bootstrap intervals of agreement coefficients: units are drawn again, coders stay."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 from scipy.special import betaincinv
 
-from annotator.coding.reliability.coefficient import Coefficient
-from models.arrays import FloatArray
+from annotator.coding.reliability.coefficient import Coefficient, SparseRows
+from annotator.coding.reliability.patterns import distinct_rows
+from models.arrays import FloatArray, IntArray
 
 N_RESAMPLES = 2000
 MOST_UNDEFINED = 0.05  # share of resamples without a value above which no interval is given
-_BLOCK = 4_000_000  # numbers held at once
+_DRAWN = 4_000_000  # numbers drawn at once: another value gives other resamples to the same seed
+_HELD = 500_000  # sums held at once
 
 
 @dataclass(frozen=True)
@@ -83,43 +86,51 @@ def _resampled(
         return []
     patterns, strata = _patterns(coefficients, weights)
     widths = np.cumsum([each.per_unit.shape[1] for each in coefficients])[:-1]
-    step = max(_BLOCK // max(patterns.shape), 1)
-    blocks = []
-    for start in range(0, n_resamples, step):
-        size = min(step, n_resamples - start)
-        sums = _draw(strata, size, rng) @ patterns
-        parts = np.split(sums, widths, axis=1)
-        blocks.append([each.of(part) for each, part in zip(coefficients, parts, strict=True)])
-    return [np.concatenate(values) for values in zip(*blocks, strict=True)]
+    few = max(_HELD // max(patterns.shape), 1)
+    values = []
+    for draws in _draws(strata, n_resamples, rng):
+        for start in range(0, len(draws), few):
+            sums: FloatArray = draws[start : start + few].astype(float) @ patterns
+            parts = np.split(sums, widths, axis=1)
+            values.append([each.of(part) for each, part in zip(coefficients, parts, strict=True)])
+    return [np.concatenate(of_one) for of_one in zip(*values, strict=True)]
 
 
 def _patterns(
     coefficients: Sequence[Coefficient], weights: FloatArray
-) -> tuple[FloatArray, list[tuple[int, FloatArray]]]:
+) -> tuple[SparseRows, list[tuple[int, FloatArray]]]:
     """Weighted rows that differ, and for each stratum the number of its units and the rows' shares in it.
 
     Drawing n units is drawing how often each distinct row occurs: the same distribution, far fewer numbers.
     """
     shows = np.any([each.shows for each in coefficients], axis=0)
-    rows = np.concatenate([each.per_unit for each in coefficients], axis=1) * weights[:, None]
+    rows = sparse.csr_array(sparse.hstack([each.per_unit for each in coefficients], format="csr"))
+    rows.data *= np.repeat(weights, np.diff(rows.indptr))
+    rows.eliminate_zeros()
+    rows.sort_indices()
     found, strata = [], []
-    for stratum in (shows, ~shows):
-        if stratum.any():
-            distinct, times = np.unique(rows[stratum], axis=0, return_counts=True)
-            found.append(distinct)
+    for stratum in (np.flatnonzero(shows), np.flatnonzero(~shows)):
+        if stratum.size:
+            where, times = distinct_rows(rows[stratum])
+            found.append(stratum[where])
             strata.append((int(times.sum()), times / times.sum()))
-    return np.concatenate(found), strata
+    return rows[np.concatenate(found)], strata
 
 
-def _draw(strata: list[tuple[int, FloatArray]], size: int, rng: np.random.Generator) -> FloatArray:
-    draws = [rng.multinomial(n, shares, size) for n, shares in strata]
-    return np.concatenate(draws, axis=1).astype(float)
+def _draws(
+    strata: list[tuple[int, FloatArray]], n_resamples: int, rng: np.random.Generator
+) -> Iterator[IntArray]:
+    """How often each resample holds each pattern, (size, P) for some resamples after the others."""
+    step = max(_DRAWN // sum(len(shares) for _, shares in strata), 1)
+    for start in range(0, n_resamples, step):
+        size = min(step, n_resamples - start)
+        yield np.concatenate([rng.multinomial(n, shares, size) for n, shares in strata], axis=1)
 
 
 def _interval(
     coefficient: Coefficient, weights: FloatArray, resampled: FloatArray, confidence_level: float
 ) -> Measured:
-    sums = weights @ coefficient.per_unit
+    sums = np.asarray(weights @ coefficient.per_unit)
     value = float(coefficient.of(sums))
     undefined = np.isnan(resampled)
     if undefined.mean() > MOST_UNDEFINED:

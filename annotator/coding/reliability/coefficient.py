@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
-from models.arrays import BoolArray, FloatArray, IntArray
+from models.arrays import BoolArray, FloatArray
 
 MISSING = -1
 NO_UNITS = "nothing was coded"
@@ -14,6 +15,7 @@ NO_OVERLAP = "no unit was coded by two people"
 ONE_CODE = "only one code was given: agreement by chance cannot be told from agreement"
 
 Disagreement = tuple[FloatArray, FloatArray]
+SparseRows = sparse.csr_array[np.float64, tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,8 @@ class Coefficient:
 
     Attributes
     ----------
-    per_unit : (n, p) array
-        What each unit adds to the sums.
+    per_unit : (n, p) sparse array
+        What each unit adds to the sums, 0 or more.
     disagreement : function
         From sums (..., p) to (observed, expected) disagreement, (...) each.
     shows : (n,) array of bool
@@ -38,7 +40,7 @@ class Coefficient:
         Why there is no value; empty where there is one.
     """
 
-    per_unit: FloatArray
+    per_unit: SparseRows
     disagreement: Callable[[FloatArray], Disagreement]
     shows: BoolArray
     differs: BoolArray
@@ -61,36 +63,3 @@ class Coefficient:
         possible = expected > 1e-12
         ratio = np.divide(observed, expected, out=np.full(np.shape(observed), np.nan), where=possible)
         return np.asarray(1.0 - ratio)
-
-
-def why_undefined(codes: IntArray, *, corrected: bool = True) -> str:
-    """Why codes (n, C) allow no coefficient, or nothing; ``corrected`` for chance needs two codes in use.
-
-    >>> why_undefined(np.array([[0, -1], [-1, 1]]))
-    'no unit was coded by two people'
-    """
-    given = codes != MISSING
-    if not given.any():
-        return NO_UNITS
-    if given.any(axis=0).sum() < 2:
-        return ONE_CODER
-    if given.sum(axis=1).max() < 2:
-        return NO_OVERLAP
-    compared = codes[given & (given.sum(axis=1) >= 2)[:, None]]
-    return ONE_CODE if corrected and np.unique(compared).size < 2 else ""
-
-
-def code_counts(codes: IntArray, n_codes: int) -> FloatArray:
-    """(n, K) how many coders gave each code to each unit.
-
-    Raises ValueError unless codes are (n, C) and between 0 and ``n_codes`` - 1, or -1 where missing.
-
-    >>> code_counts(np.array([[0, 1, 1], [-1, 0, -1]]), 2)
-    array([[1., 2.],
-           [1., 0.]])
-    """
-    if codes.ndim != 2:
-        raise ValueError(f"codes need a row a unit and a column a coder, got shape {codes.shape}")
-    if codes.size and not (codes.min() >= MISSING and codes.max() < n_codes):
-        raise ValueError(f"codes must lie between 0 and {n_codes - 1}, or be {MISSING} where missing")
-    return np.stack([(codes == k).sum(axis=1) for k in range(n_codes)], axis=1).astype(float)

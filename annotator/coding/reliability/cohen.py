@@ -2,14 +2,8 @@
 
 import numpy as np
 
-from annotator.coding.reliability.coefficient import (
-    MISSING,
-    NO_OVERLAP,
-    ONE_CODE,
-    Coefficient,
-    Disagreement,
-    code_counts,
-)
+from annotator.coding.reliability.coefficient import MISSING, NO_OVERLAP, ONE_CODE, Coefficient, Disagreement
+from annotator.coding.reliability.counts import beside, code_counts, divided
 from models.arrays import FloatArray, IntArray
 
 
@@ -37,27 +31,29 @@ def against_others(one: IntArray, others: IntArray, n_codes: int, *, corrected: 
     >>> found.value, found.n
     (0.8333333333333334, 3)
     """
-    mine, theirs = code_counts(one[:, None], n_codes), code_counts(others, n_codes)
-    shows = (one != MISSING) & (theirs.sum(axis=1) > 0)
-    mine, theirs = mine * shows[:, None], theirs * shows[:, None]
-    theirs /= np.maximum(theirs.sum(axis=1), 1.0)[:, None]
-    differing = np.where(shows, 1.0 - (mine * theirs).sum(axis=1), 0.0)
+    shows = (one != MISSING) & (others != MISSING).any(axis=1)
+    one, others = np.where(shows, one, MISSING), np.where(shows[:, None], others, MISSING)
+    counts = code_counts(np.column_stack([one, others]), n_codes)
+    n_seen = len(counts.codes)
+    mine, theirs = counts.of(one), counts.without(one)
+    shares = divided(theirs.per_unit, np.maximum(theirs.m, 1.0))
+    differing = np.where(shows, 1.0 - mine.multiply(shares).sum(axis=1), 0.0)
 
     def disagreement(sums: FloatArray) -> Disagreement:
         n = np.maximum(sums[..., -1], 1e-300)
-        by_chance = (sums[..., :n_codes] * sums[..., n_codes : 2 * n_codes]).sum(axis=-1) / n**2
+        by_chance = (sums[..., :n_seen] * sums[..., n_seen : 2 * n_seen]).sum(axis=-1) / n**2
         return sums[..., -2] / n, 1.0 - by_chance if corrected else np.ones(n.shape)
 
     return Coefficient(
-        per_unit=np.column_stack([mine, theirs, differing, shows]).astype(float),
+        per_unit=beside([mine, shares], differing, shows),
         disagreement=disagreement,
         shows=shows,
         differs=differing > 1e-12,
-        undefined=_undefined(mine + theirs, shows.any(), corrected),
+        undefined=_undefined(n_seen, corrected),
     )
 
 
-def _undefined(used: FloatArray, is_shown: bool, corrected: bool) -> str:
-    if not is_shown:
+def _undefined(n_seen: int, corrected: bool) -> str:
+    if not n_seen:
         return NO_OVERLAP
-    return ONE_CODE if corrected and (used.sum(axis=0) > 0).sum() < 2 else ""
+    return ONE_CODE if corrected and n_seen < 2 else ""

@@ -7,7 +7,8 @@ import numpy as np
 from annotator.coding.disagreement import ADJUDICATED
 from annotator.coding.reliability.bootstrap import Measured, measure
 from annotator.coding.reliability.coded import Coded
-from annotator.coding.reliability.coefficient import MISSING, Coefficient, Disagreement, why_undefined
+from annotator.coding.reliability.coefficient import MISSING, Coefficient, Disagreement
+from annotator.coding.reliability.counts import beside, code_counts, why_undefined
 from annotator.coding.reliability.rows import Row, Scope, row
 from models.arrays import BoolArray, FloatArray, IntArray
 
@@ -80,11 +81,11 @@ def single_code_accuracy(said: IntArray, settled: IntArray, adjudicated: BoolArr
         of_disputed = np.divide(sums[..., 2], sums[..., 3], out=np.full(rate.shape, severity), where=known)
         return rate * of_disputed, np.ones(rate.shape)
 
-    undefined = why_undefined(said, corrected=False)
+    undefined = why_undefined(code_counts(said), corrected=False)
     if not undefined and differs.any() and not resolved.any():
         undefined = NOT_ADJUDICATED
     return Coefficient(
-        per_unit=np.column_stack([differs, shows, wrong * resolved, resolved]).astype(float),
+        per_unit=beside([], differs, shows, wrong * resolved, resolved),
         disagreement=disagreement,
         shows=shows,
         differs=differs,

@@ -4,12 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from annotator.coding.reliability.coefficient import (
-    Coefficient,
-    Disagreement,
-    code_counts,
-    why_undefined,
-)
+from annotator.coding.reliability.coefficient import Coefficient, Disagreement
+from annotator.coding.reliability.counts import beside, code_counts, divided, why_undefined
 from models.arrays import FloatArray, IntArray
 
 
@@ -22,23 +18,23 @@ def of_pairs(
     the share of its pairs of codes that differ, averaged over units with two codes or more; the shares of the
     codes are averaged over units with one code or more, those that were coded once included.
 
-    ``chance`` turns shares of codes (..., K) into the expected disagreement (...).
+    ``chance`` turns shares of the codes that were given (..., S) into the expected disagreement (...).
     """
     counts = code_counts(codes, n_codes)
-    m = counts.sum(axis=1)
+    m = counts.m
+    squares: FloatArray = counts.per_unit.power(2).sum(axis=1)
     shows = m >= 2
-    n_pairs = np.where(shows, m * (m - 1), 1.0)
-    differing = np.where(shows, 1.0 - (counts * (counts - 1)).sum(axis=1) / n_pairs, 0.0)
-    shares = counts / np.maximum(m, 1.0)[:, None]
+    differing = np.where(shows, 1.0 - (squares - m) / np.where(shows, m * (m - 1), 1.0), 0.0)
+    shares = divided(counts.per_unit, np.maximum(m, 1.0))
 
     def disagreement(sums: FloatArray) -> Disagreement:
         n_coded = np.maximum(sums[..., -1:], 1e-300)
         return sums[..., -3] / np.maximum(sums[..., -2], 1e-300), chance(sums[..., :-3] / n_coded)
 
     return Coefficient(
-        per_unit=np.column_stack([shares, differing, shows, m >= 1]).astype(float),
+        per_unit=beside([shares], differing, shows, m >= 1),
         disagreement=disagreement,
         shows=shows,
         differs=differing > 0,
-        undefined=why_undefined(codes, corrected=corrected),
+        undefined=why_undefined(counts, corrected=corrected),
     )

@@ -11,7 +11,7 @@ from annotator.coding.reliability.coded import Coded
 from annotator.coding.reliability.drift import change, slope
 from annotator.coding.reliability.left_in_gold import left_in_gold
 from annotator.coding.reliability.machines import with_people
-from annotator.coding.reliability.people import among_people, of_coders
+from annotator.coding.reliability.people import among_people, of_coders, of_pairs
 from annotator.coding.reliability.rows import Row, row
 
 Streams = Callable[[int, str], np.random.Generator]
@@ -41,8 +41,8 @@ def _before_the_study(adopted: Coded, streams: Streams, level: float) -> Iterato
     number = int(adopted.rounds[0])
     rng = streams(number, "reliability")
     yield from among_people(adopted, number, "round", rng, level)
-    of_each = of_coders(adopted, number, "round", rng, level)
-    yield from (each for each in of_each if each.n or not each.other)
+    yield from of_coders(adopted, number, "round", rng, level)
+    yield from of_pairs(adopted, number, "round", rng, level, strangers=False)
 
 
 def _rows(coded: Coded, streams: Streams, level: float) -> Iterator[Row]:
@@ -57,6 +57,7 @@ def _rows(coded: Coded, streams: Streams, level: float) -> Iterator[Row]:
     yield from among_people(coded, last, "so_far", rng, level)
     yield from _drift(rounds, numbers, coded)
     yield from of_coders(coded, last, "so_far", rng, level)
+    yield from of_pairs(coded, last, "so_far", rng, level)
     yield from with_people(coded, last, "so_far", rng, level)
     yield from _doubt(coded, last)
     yield from left_in_gold(coded, last, "so_far", streams(last, "error left in gold"), level)
