@@ -27,7 +27,7 @@ def run(corpus: Path, folder: Path) -> pd.DataFrame:
     workspace = Workspace.open(study_file)
     with console.progress_bar() as progress:
         while (outcome := advance(workspace, progress)).step.stage != "done":
-            console.out.print(f"[bold]{outcome.step}[/bold]: {outcome.message}", soft_wrap=True)
+            console.show_line(str(outcome.step), f": {outcome.message}")
     return _with_truth(latest_estimates(workspace), pd.read_csv(corpus, dtype=str))
 
 

@@ -7,11 +7,13 @@ python examples/survey/demo.py --fresh             forget the last demo and star
 """
 
 import argparse
+import contextlib
 import hashlib
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+import uuid
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ from annotator.coding.label_studio import LabelStudio
 from annotator.coding.label_studio_client import pauses
 from annotator.coding.simulated import SimulatedCoder, code_all
 from annotator.deploy import deploy
-from annotator.errors import AnnotatorError, ServiceError
+from annotator.errors import AnnotatorError, ServiceError, ServiceUnavailableError
 from annotator.services import Services
 from annotator.state import Step, next_step
 from annotator.status import latest_estimates
@@ -92,7 +94,7 @@ def _advance_until_done(study_file: Path, running: Services, coders: str) -> boo
         message = _run_flow(running.prefect_api_url, workspace.study.name)
         workspace = Workspace.open(study_file)
         step = next_step(workspace)
-        console.out.print(f"[bold]advance[/bold]: {message}; next: {step}")
+        console.show_line("advance", f": {message}; next: {step}")
         if step.stage == "done":
             return True
         if is_waiting(workspace, step):
@@ -105,22 +107,14 @@ def _advance_until_done(study_file: Path, running: Services, coders: str) -> boo
 def _run_flow(api_url: str, study_name: str) -> str:
     """One run of the deployment `advance`, on the worker, shown in the Prefect page; its last message.
 
-    Prefect cancels it where a run that the coders' answers started is at work; then one more follows that.
+    Prefect cancels it where a run that the schedule or the coders' answers started is at work; then one more
+    follows that.
     """
     with httpx.Client(base_url=api_url, timeout=60, trust_env=False) as prefect:
-        deployment = _answer(prefect, "GET", f"/deployments/name/advance/{study_name}")
-        run = _answer(prefect, "POST", f"/deployments/{deployment['id']}/create_flow_run", json={})
+        deployment = _answer(prefect, "GET", f"/deployments/name/advance/{study_name}")["id"]
         with console.spinner("waiting for the worker") as progress:
-            shown = None
-            while run["state_type"] not in TERMINAL:
-                time.sleep(1)
-                run = _answer(prefect, "GET", f"/flow_runs/{run['id']}")
-                if shown != run["state_name"]:
-                    shown = run["state_name"]
-                    progress(f"flow run {run['name']}: {shown}")
-        if run["state_type"] == "CANCELLED":
-            time.sleep(1)
-            return _run_flow(api_url, study_name)
+            while (run := _ended(prefect, deployment, progress))["state_type"] == "CANCELLED":
+                _wait_until_idle(prefect, deployment)
         state = run["state"]
         if run["state_type"] in {"FAILED", "CRASHED"}:
             raise ServiceError(
@@ -130,15 +124,41 @@ def _run_flow(api_url: str, study_name: str) -> str:
         return str(state.get("message") or run["state_name"])
 
 
-def _answer(prefect: httpx.Client, method: str, path: str, **options: Any) -> dict[str, Any]:
-    """Asked again while Prefect says 503: on SQLite that is how it puts off one of two at the same moment."""
-    for pause in pauses(60.0):
-        answer = prefect.request(method, path, **options)
-        if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
-            break
+def _ended(prefect: httpx.Client, deployment: str, progress: Callable[[str], None]) -> dict[str, Any]:
+    """A new flow run, once it has ended."""
+    body = {"idempotency_key": uuid.uuid4().hex}
+    run = _answer(prefect, "POST", f"/deployments/{deployment}/create_flow_run", json=body)
+    shown = None
+    while run["state_type"] not in TERMINAL:
+        time.sleep(1)
+        run = _answer(prefect, "GET", f"/flow_runs/{run['id']}")
+        if shown != run["state_name"]:
+            shown = run["state_name"]
+            progress(f"flow run {run['name']}: {shown}")
+    return dict(run)
+
+
+def _wait_until_idle(prefect: httpx.Client, deployment: str) -> None:
+    at_work = {
+        "deployments": {"id": {"any_": [deployment]}},
+        "flow_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING"]}}},
+    }
+    time.sleep(1)
+    while _answer(prefect, "POST", "/flow_runs/count", json=at_work):
+        time.sleep(2)
+
+
+def _answer(prefect: httpx.Client, method: str, path: str, **options: Any) -> Any:
+    """Asked again while Prefect says 503 or nothing: on SQLite one of two at the same moment has to wait."""
+    for pause in pauses(300.0):
+        with contextlib.suppress(httpx.TransportError):
+            answer = prefect.request(method, path, **options)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                return answer.raise_for_status().json()
         time.sleep(pause)
-    found: dict[str, Any] = answer.raise_for_status().json()
-    return found
+    raise ServiceUnavailableError(
+        f"Prefect at {prefect.base_url} does not answer", hint="This command again goes on from here."
+    )
 
 
 def _code(workspace: Workspace, running: Services, step: Step) -> None:
@@ -166,7 +186,7 @@ def _code(workspace: Workspace, running: Services, step: Step) -> None:
     with console.progress_bar() as progress:
         by_coder = code_all(coders, service.project_id, total=wanted, progress=progress)
     told = ", ".join(f"{email} {count}" for email, count in by_coder.items())
-    console.out.print(f"[bold]coding[/bold] round {step.round_number}: {told}")
+    console.show_line("coding", f" round {step.round_number}: {told}")
 
 
 def _ask_people(workspace: Workspace, running: Services) -> None:
