@@ -35,9 +35,7 @@ def train(
     with console.progress_bar() as progress, workspace.lock():
         found = training.train(workspace, _model(kind) if kind else None, progress, n_trials=tune)
     if as_json:
-        console.show_json(
-            {"folder": found.address, "is_new": found.is_new, "metrics": found.card.metrics}, indent=None
-        )
+        console.show_json({"folder": found.address, "is_new": found.is_new, "metrics": found.card.metrics})
         return
     console.out.print("trained" if found.is_new else "already trained on these codes", style="bold")
     for name, value in found.card.metrics.items():
@@ -91,7 +89,7 @@ def evaluate(
     with console.progress_bar() as progress, workspace.lock():
         found = evaluation.evaluate(workspace, options, progress)
     if as_json:
-        print(found.intervals.to_json(orient="records", indent=1))
+        console.show_json(found.intervals.to_dict("records"))
         return
     console.out.print(to_markdown(found.table), soft_wrap=True)
     for name, why in found.left_out.items():

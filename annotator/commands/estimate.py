@@ -32,6 +32,6 @@ def estimate(
         table = pa.Table.from_pandas(found, schema=schema.ESTIMATES, preserve_index=False)
         pq.write_table(table, out)
     if as_json:
-        print(found.to_json(orient="records", indent=1))
+        console.show_json(found.to_dict("records"))
         return
     console.show_estimates(found)

@@ -37,7 +37,7 @@ def simulate(
     with console.progress_bar() as progress:
         table = simulate_study(workspace, options, progress)
     if as_json:
-        print(table.to_json(orient="records", indent=1))
+        console.show_json(table.to_dict("records"))
         return
     console.show_simulation(table)
     console.out.print(workspace.store.address(SIMULATION_FIGURE), soft_wrap=True)

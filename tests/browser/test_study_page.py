@@ -1,18 +1,18 @@
 """Coders at work on a whole study: whatever they do in the browser, `codes.parquet` says what it came to."""
 
 import re
-import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 import small_study
+from local_server import serving
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
@@ -153,12 +153,8 @@ def gallery(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     folder.mkdir()
     Image.new("RGB", (600, 300), "red").save(folder / "red.png")
     handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield folder, f"http://127.0.0.1:{server.server_port}/red.png"
-        server.shutdown()
-        thread.join()
+    with serving(handler) as address:
+        yield folder, f"{address}/red.png"
 
 
 @pytest.mark.parametrize("what", ["file and text", "file alone", "address"])

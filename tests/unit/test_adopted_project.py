@@ -1,14 +1,14 @@
 """A project's tasks are fetched page by page from a small real HTTP server; images weigh on none of it."""
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from local_server import answering
 
 from annotator.adoption import project
 from annotator.adoption.project import read_project
@@ -42,27 +42,13 @@ class Project:
 def served() -> Iterator[Project]:
     state = Project()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            data = json.dumps(state.answer(self.path)).encode()
-            state.sent.append(len(data))
-            self.send_response(200)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+    def respond(request: BaseHTTPRequestHandler) -> tuple[int, bytes]:
+        data = json.dumps(state.answer(request.path)).encode()
+        state.sent.append(len(data))
+        return 200, data
 
-        def log_message(self, *_: object) -> None:
-            return
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield state
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering(respond) as state.url:
+        yield state
 
 
 def tasks(n: int, **data: str) -> list[dict[str, Any]]:

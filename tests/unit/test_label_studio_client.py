@@ -3,12 +3,12 @@
 import base64
 import itertools
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
+from local_server import answering
 
 from annotator.coding.label_studio_client import Client, NotFoundError, TokenAuth, pauses
 from annotator.coding.label_studio_listing import Listing
@@ -32,31 +32,13 @@ class Stub:
 def stub() -> Iterator[Stub]:
     state = Stub()
 
-    class Handler(BaseHTTPRequestHandler):
-        def _answer(self) -> None:
-            self.rfile.read(int(self.headers.get("content-length") or 0))
-            state.seen.append((self.command, self.path, self.headers.get("authorization")))
-            status, body = state.answers.pop(0)
-            data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("content-type", "text/html" if isinstance(body, str) else "application/json")
-            self.send_header("content-length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+    def respond(request: BaseHTTPRequestHandler) -> tuple[int, bytes]:
+        state.seen.append((request.command, request.path, request.headers.get("authorization")))
+        status, body = state.answers.pop(0)
+        return status, body.encode() if isinstance(body, str) else json.dumps(body).encode()
 
-        do_GET = do_POST = do_PATCH = do_DELETE = _answer
-
-        def log_message(self, *_: object) -> None:
-            return
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield state
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering(respond) as state.url:
+        yield state
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])

@@ -1,10 +1,9 @@
 """What coders are shown of a unit: each part once, nothing else, and an image that can be seen."""
 
 import base64
-import threading
 import xml.etree.ElementTree as ET
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pandas as pd
 import pytest
 import small_study
 from chat_endpoint import ChatEndpoint, completion
+from local_server import serving
 from PIL import Image
 
 from annotator import study_file
@@ -235,13 +235,8 @@ def test_what_is_at_an_address_is_fetched_for_coders(tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text("no image")
     images = Images(study_file.read(images_study(tmp_path, ["x"])), fetched)
     handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        there = f"http://127.0.0.1:{server.server_port}"
+    with serving(handler) as there:
         found = [images(f"{there}/{name}") for name in ("red.png", "gone.png", "page.html")]
-        server.shutdown()
-        thread.join()
     assert str(found[0]).startswith("data:image/jpeg;base64,")
     messages = [fault.message for fault in found[1:] if isinstance(fault, Fault)]
     assert messages[0].endswith("gone.png: HTTP 404")

@@ -4,15 +4,16 @@ import asyncio
 import base64
 import itertools
 import logging
-import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import httpx
 import pytest
 import small_study
+from local_server import answering
 from starlette.testclient import TestClient
 
 from annotator.errors import ServiceError, StudyError
@@ -29,6 +30,7 @@ class FakePrefect(Prefect):
     def __init__(self, *, busy: int = 0, away: int = 0, mute: int = 0) -> None:
         super().__init__("http://127.0.0.1:1/api")
         self.runs: list[str] = []
+        self.times: list[float] = []
         self.keys: set[str] = set()
         self.busy, self.away, self.mute = busy, away, mute
 
@@ -46,78 +48,79 @@ class FakePrefect(Prefect):
     async def run(self, deployment: str, key: str) -> None:
         if key not in self.keys:
             self.runs.append(deployment)
+            self.times.append(time.monotonic())
             self.keys.add(key)
         if self.mute:
             self.mute -= 1
             raise httpx.ReadTimeout("no answer")
 
 
-async def play(prefect: FakePrefect, studies: list[str], seconds: float, *, every: float = 0.2) -> list[str]:
+async def settled(ringing: Ringing) -> None:
+    """Until no report waits for its run any more; a minute is far more than any test needs."""
+    await asyncio.wait_for(asyncio.gather(*ringing._waiting.values()), 60)
+
+
+async def play(prefect: FakePrefect, studies: list[str], *, every: float = 0.1) -> list[str]:
     ringing = Ringing(prefect, every=every, delay=0.01)
     for study in studies:
         ringing.ring(study)
-        await asyncio.sleep(0)
-    await asyncio.sleep(seconds)
+    await settled(ringing)
     return prefect.runs
 
 
 def test_a_flood_starts_one_run_a_study() -> None:
-    assert asyncio.run(play(FakePrefect(), ["one", "two"] * 50, 0.1)) == ["one", "two"]
+    assert asyncio.run(play(FakePrefect(), ["one", "two"] * 50)) == ["one", "two"]
 
 
 def test_a_report_after_a_run_starts_another_but_not_at_once() -> None:
-    async def scene() -> tuple[int, int]:
+    async def scene() -> list[float]:
         prefect = FakePrefect()
         ringing = Ringing(prefect, every=0.3, delay=0.01)
         ringing.ring("one")
-        await asyncio.sleep(0.1)
+        await settled(ringing)
         for _ in range(10):
             ringing.ring("one")
-        await asyncio.sleep(0.1)
-        early = len(prefect.runs)
-        await asyncio.sleep(0.4)
-        return early, len(prefect.runs)
+        await settled(ringing)
+        return prefect.times
 
-    assert asyncio.run(scene()) == (1, 2)
+    first, second = asyncio.run(scene())
+    assert second - first >= 0.3
 
 
 def test_a_run_at_work_is_followed_by_one_more() -> None:
-    assert asyncio.run(play(FakePrefect(busy=2), ["one"], 0.05, every=0.1)) == []
-    assert asyncio.run(play(FakePrefect(busy=2), ["one"], 0.5, every=0.1)) == ["one"]
+    prefect = FakePrefect(busy=2)
+    began = time.monotonic()
+    assert asyncio.run(play(prefect, ["one"], every=0.1)) == ["one"]
+    assert prefect.busy == -1, "it was asked until the run had ended"
+    assert time.monotonic() - began >= 0.2
 
 
 def test_a_prefect_that_is_away_is_asked_again() -> None:
-    assert asyncio.run(play(FakePrefect(away=2), ["one"], 0.5, every=0.1)) == ["one"]
+    assert asyncio.run(play(FakePrefect(away=2), ["one"])) == ["one"]
 
 
 def test_a_prefect_that_failed_once_is_asked_again_soon() -> None:
-    assert asyncio.run(play(FakePrefect(away=1), ["one"], 1.5, every=600)) == ["one"]
+    assert asyncio.run(play(FakePrefect(away=1), ["one"], every=600)) == ["one"]
 
 
 def test_a_run_whose_acknowledgement_was_lost_is_not_asked_for_twice() -> None:
     prefect = FakePrefect(mute=2)
-    assert asyncio.run(play(prefect, ["one"], 0.5, every=0.1)) == ["one"]
+    assert asyncio.run(play(prefect, ["one"])) == ["one"]
     assert prefect.mute == 0
 
 
 @pytest.mark.parametrize("n_reports", [0, 3])
 def test_what_is_reported_while_an_acknowledgement_is_lost_is_looked_at(n_reports: int) -> None:
     async def scene() -> list[float]:
-        times: list[float] = []
-
-        class Mute(FakePrefect):
-            async def run(self, deployment: str, key: str) -> None:
-                if key not in self.keys:
-                    times.append(asyncio.get_running_loop().time())
-                await super().run(deployment, key)
-
-        ringing = Ringing(Mute(mute=1), every=0.4, delay=0.01)
+        prefect = FakePrefect(mute=1)
+        ringing = Ringing(prefect, every=0.4, delay=0.01)
         ringing.ring("one")
-        await asyncio.sleep(0.1)  # the run is there, and nobody knows
+        while not prefect.runs:  # the run is there, and nobody knows
+            await asyncio.sleep(0.01)
         for _ in range(n_reports):
             ringing.ring("one")
-        await asyncio.sleep(1.9)
-        return times
+        await settled(ringing)
+        return prefect.times
 
     times = asyncio.run(scene())
     assert len(times) == (2 if n_reports else 1)
@@ -125,39 +128,24 @@ def test_what_is_reported_while_an_acknowledgement_is_lost_is_looked_at(n_report
 
 
 @contextmanager
-def answering(*answers: tuple[int, str]) -> Iterator[tuple[str, list[tuple[str, str | None]]]]:
+def giving(*answers: tuple[int, str]) -> Iterator[tuple[str, list[tuple[str, str | None]]]]:
     """A real server's host and port, and what it was asked: it gives these answers, the last one for ever."""
     left, seen = list(answers), list[tuple[str, str | None]]()
 
-    class Handler(BaseHTTPRequestHandler):
-        def _answer(self) -> None:
-            self.rfile.read(int(self.headers.get("content-length") or 0))
-            seen.append((self.path, self.headers.get("authorization")))
-            status, body = left.pop(0) if len(left) > 1 else left[0]
-            self.send_response(status)
-            self.send_header("content-length", str(len(body.encode())))
-            self.end_headers()
-            self.wfile.write(body.encode())
+    def respond(request: BaseHTTPRequestHandler) -> tuple[int, bytes]:
+        seen.append((request.path, request.headers.get("authorization")))
+        status, body = left.pop(0) if len(left) > 1 else left[0]
+        return status, body.encode()
 
-        do_GET = do_POST = _answer
-
-        def log_message(self, *_: object) -> None:
-            return
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"127.0.0.1:{server.server_port}", seen
-        finally:
-            server.shutdown()
-            thread.join()
+    with answering(respond) as address:
+        yield address.removeprefix("http://"), seen
 
 
-async def ring_once(api_url: str, seconds: float) -> None:
+async def ring_once(api_url: str) -> None:
     prefect = Prefect(api_url)
-    Ringing(prefect, every=0.1, delay=0.01).ring("one")
-    await asyncio.sleep(seconds)
+    ringing = Ringing(prefect, every=0.1, delay=0.01)
+    ringing.ring("one")
+    await settled(ringing)
     await prefect.close()
 
 
@@ -171,8 +159,8 @@ def test_an_answer_that_is_not_prefects_is_a_failure_like_any_other(
 ) -> None:
     found = (200, '{"id": "d"}')
     answers = [*[found] * n_good, failure, found, (200, "0"), (201, "{}")]
-    with caplog.at_level(logging.WARNING, "annotator"), answering(*answers) as (place, seen):
-        asyncio.run(ring_once(f"http://me:hush@{place}/api", 0.6))
+    with caplog.at_level(logging.WARNING, "annotator"), giving(*answers) as (place, seen):
+        asyncio.run(ring_once(f"http://me:hush@{place}/api"))
     paths = [path for path, _ in seen]
     assert paths.count("/api/deployments/d/create_flow_run") == 1
     assert "advance/one could not be started" in caplog.text
@@ -182,7 +170,7 @@ def test_an_answer_that_is_not_prefects_is_a_failure_like_any_other(
 
 def test_a_receiver_before_something_else_than_prefect_says_so() -> None:
     ours = Webhook("", token("a word", "one"))
-    with answering((200, "<html>hello</html>")) as (place, _):
+    with giving((200, "<html>hello</html>")) as (place, _):
         app = receiver("a word", Prefect(f"http://{place}/api"), every=60)
         with TestClient(app) as client:
             assert client.get("/studies/one", headers=ours.headers).status_code == 503
@@ -190,14 +178,14 @@ def test_a_receiver_before_something_else_than_prefect_says_so() -> None:
 
 @pytest.mark.parametrize("answer", ["<html>hello</html>", "{}", "[]", '{"deployed": "yes"}'])
 def test_a_webhook_where_something_else_answers_is_found_out(answer: str) -> None:
-    with answering((200, answer)) as (place, _), pytest.raises(ServiceError) as caught:
+    with giving((200, answer)) as (place, _), pytest.raises(ServiceError) as caught:
         Webhook(f"http://me:hush@{place}/studies/one", "token").check()
     assert caught.value.message == f"http://{place}/studies/one answers, but is no `annotator listen`"
     assert "coding.webhook" in (caught.value.hint or "")
 
 
 def test_a_study_that_is_not_deployed_is_let_be() -> None:
-    assert asyncio.run(play(FakePrefect(), ["stranger"], 0.3, every=0.1)) == []
+    assert asyncio.run(play(FakePrefect(), ["stranger"])) == []
 
 
 def test_a_token_opens_its_own_study_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
